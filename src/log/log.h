@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "base/waker.h"
+#include "log/block.h"
+
+/// The contract of the log, the same for local segments and, later, JetStream.
+///
+/// `append` links a block and answers with a ticket; what becomes of it is heard later through
+/// `take_outcomes`: placed (its seqs are known), durable (it survives a power cut, as far as the
+/// configured durability promises), or refused. Nothing uses a seq at the time of the append.
+/// Reading never blocks: what is in the memory window is returned at once; what is not is read by
+/// a reader thread (`request`) and answered through `take_answers`.
+/// Threads:   any; each appender and each reader handle belongs to one thread.
+/// Cost:      append holds a plain mutex for a few pointer writes: no copy, CRC, allocation of
+///            payload size, or system call inside.
+/// Invariant: seqs only grow, are never used twice, and are not dense.
+/// Source:    rules **Positions**, **Appending**, **Three ways to read**.
+namespace firehose::log {
+
+struct Outcome {
+    enum class Kind : std::uint8_t { placed, durable, refused };
+    Ticket ticket{};
+    Kind kind = Kind::placed;
+    Seq first_seq{};  // Of a placed block.
+};
+
+enum class ReadStatus : std::uint8_t {
+    blocks,     // `out` has at least one block that ends after the position.
+    at_end,     // Nothing linked at or after the position yet.
+    not_in_memory,  // Ask for it with `request`.
+    too_old,    // Below `oldest()`: a gap up to there.
+};
+
+enum class ReaderId : std::uint32_t {};
+
+/// What became of a `request`.
+struct ReadAnswer {
+    std::uint64_t cookie = 0;  // As asked.
+    ReadStatus status = ReadStatus::blocks;  // blocks, at_end or too_old.
+    std::vector<BlockRef> blocks;
+};
+
+class Log {
+public:
+    virtual ~Log() = default;
+
+    /// Registers an appender or reader and whom to wake: an appender's on new outcomes, a
+    /// reader's on newly linked blocks, on durable progress and on answers. `waker` outlives the
+    /// log's threads or is removed by `stop`.
+    [[nodiscard]] virtual AppenderId add_appender(Waker& waker) = 0;
+    [[nodiscard]] virtual ReaderId add_reader(Waker& waker) = 0;
+
+    [[nodiscard]] virtual Ticket append(AppenderId appender, std::unique_ptr<Block> block) = 0;
+    /// Appends to `out` what became of the appender's tickets since the last call. Of one ticket:
+    /// placed, then durable; or refused alone. Durable outcomes come in ticket order.
+    virtual void take_outcomes(AppenderId appender, std::vector<Outcome>& out) = 0;
+
+    /// The smallest position that can still be read.
+    [[nodiscard]] virtual Seq oldest() const = 0;
+    /// One past the newest linked record: where a reader of the tail waits.
+    [[nodiscard]] virtual Seq end() const = 0;
+    /// Records below are durable; equals end() with `durability = memory`.
+    [[nodiscard]] virtual Seq durable_end() const = 0;
+
+    /// Blocks from the one that holds `from` on (or the first after it, where `from` lies in a
+    /// hole), in order, until `bytes_max` is reached (at least one block).
+    [[nodiscard]] virtual ReadStatus read(Seq from, std::size_t bytes_max,
+                                          std::vector<BlockRef>& out) = 0;
+    /// The same, from disk, later. At most 1,024 requests wait a reader; false when full.
+    [[nodiscard]] virtual bool request(ReaderId reader, Seq from, std::size_t bytes_max,
+                                       std::uint64_t cookie) = 0;
+    [[nodiscard]] virtual std::vector<ReadAnswer> take_answers(ReaderId reader) = 0;
+};
+
+}  // namespace firehose::log

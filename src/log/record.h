@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+
+/// One record of the log: an application message, or a control record that no reader is given.
+///
+/// A record's bytes are made once, by `encode_record`, and are the same in memory, in a segment
+/// and on a mirror's wire (invariant 1). `seq` and `time` are the block's, not the record's.
+/// Lifetime: strings and spans of a Record are views: into the caller's data when encoding, into
+///           the block's bytes when read. A reader of a view keeps its BlockRef.
+/// Threads:  values; encoded records are immutable.
+/// Source:   docs/formats/segment.md, rule **The record**.
+namespace firehose::log {
+
+enum class RecordKind : std::uint8_t {
+    message = 1,
+    // Control kinds start at 16; see docs/formats/segment.md.
+    gap = 16,
+};
+
+struct Record {
+    RecordKind kind = RecordKind::message;
+    std::uint8_t qos = 0;  // As published: 0, 1 or 2.
+    bool retain = false;
+    bool payload_is_utf8 = false;  // Checked, not claimed: doors may print the payload as text.
+    std::string_view topic;        // At most 65,535 bytes.
+    ByteSpan properties;           // MQTT 5 PUBLISH properties, no alias; at most 64 KiB.
+    ByteSpan payload;
+    PublisherId publisher{};
+    std::optional<WallTime> expires;      // Absolute.
+    std::string_view origin_id;           // At most 64 bytes; empty: none.
+    std::optional<WallTime> origin_time;  // The event's own time.
+    std::uint16_t inbound_packet_id = 0;  // Of a QoS 2 publish; 0: none.
+};
+
+/// Appends the record's bytes, CRC32C included. Sizes beyond the format's limits are our bug.
+void encode_record(const Record& record, ByteBuffer& out);
+
+enum class RecordDamage : std::uint8_t {
+    cut,       // Fewer bytes than the record says.
+    checksum,  // CRC32C does not match.
+    field,     // The checksum holds but a field is impossible: written by a bug.
+};
+
+/// Reads the record at the start of `bytes`; `size` receives how many bytes it takes.
+/// Unknown optional fields are skipped. Never reads past `bytes`.
+[[nodiscard]] Result<Record, RecordDamage> decode_record(ByteSpan bytes, std::size_t& size);
+
+}  // namespace firehose::log
