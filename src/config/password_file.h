@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "base/result.h"
+#include "config/config_error.h"
+
+/// Users and their passwords, in the file format of mosquitto_passwd (2.0): one line each,
+///
+///     user:$7$<iterations>$<salt, base64>$<hash, base64>
+///
+/// where the hash is 64 bytes of PBKDF2-HMAC-SHA512. Blank and broken lines are refused, each by
+/// its number: a file that was damaged must not quietly lose users or gain one without a password.
+///
+/// Lifetime: a value. Threads: any number of readers.
+/// Cost: `verify` takes as long as the hash's iterations (0.1 ms for mosquitto_passwd's 101),
+/// whether or not the user exists, and compares in constant time.
+namespace firehose::config {
+
+class PasswordFile {
+public:
+    /// Users with more iterations than this are refused: checking one would stall its shard.
+    static constexpr unsigned kIterationsMax = 100'000;
+
+    PasswordFile() = default;
+
+    /// `file` is only named in errors. An empty text is a file without users.
+    [[nodiscard]] static Result<PasswordFile, ConfigErrors> parse(std::string_view text,
+                                                                  std::string_view file);
+    [[nodiscard]] static Result<PasswordFile, ConfigErrors> load(const std::string& path);
+
+    [[nodiscard]] bool verify(std::string_view user, std::string_view password) const;
+
+    /// Adds or replaces a user, with a fresh salt.
+    /// @return why the name or password cannot be used; empty when it is done.
+    [[nodiscard]] std::string set(std::string_view user, std::string_view password);
+    /// @return whether there was such a user.
+    [[nodiscard]] bool erase(std::string_view user);
+
+    [[nodiscard]] std::size_t size() const noexcept { return users_.size(); }
+    /// The file's text, users in the order of their names.
+    [[nodiscard]] std::string text() const;
+
+private:
+    struct Secret {
+        unsigned iterations = 0;
+        std::vector<unsigned char> salt;
+        std::vector<unsigned char> hash;
+    };
+
+    std::map<std::string, Secret, std::less<>> users_;
+};
+
+/// Replaces a file in one step, mode 0600: temporary file, fsync, rename, fsync of the folder.
+/// On failure the old file is as it was.
+[[nodiscard]] std::error_code write_private_file(const std::string& path, std::string_view text);
+
+}  // namespace firehose::config

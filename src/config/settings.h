@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/time.h"
+
+/// The configuration as plain typed values, for everybody who needs some of it.
+///
+/// `Settings{}` holds the defaults. Defaults, ranges and words live in one place, the table in
+/// options.cpp; its rows name these fields, so that a key and its field cannot drift apart. The
+/// parts (LimitSettings{}, ...) hold zeros when made alone: take them from a Settings.
+///
+/// Units: bytes in `*_bytes*` and buffers, counts in `*_max` and the rest, durations in their type.
+/// Lifetime: values. Threads: read-only after loading.
+namespace firehose::config {
+
+/// Where to listen. `host` is a numeric address ("0.0.0.0", "::"); port 0 asks for any free port.
+struct Endpoint {
+    std::string host;
+    std::uint16_t port = 0;
+
+    friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+struct ListenSettings {
+    std::vector<Endpoint> mqtt;
+    std::vector<Endpoint> http;  // HTTP, WebSocket and the page on one port.
+};
+
+enum class LogMode : std::uint8_t { memory };
+
+struct LogSettings {
+    LogMode mode = LogMode::memory;
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t segment_bytes = 0;
+    std::uint64_t unwritten_bytes_max = 0;
+};
+
+struct AuthSettings {
+    std::string password_file;  // Empty: nobody has a password.
+    std::string acl_file;       // Empty: everybody reads everything, nobody publishes.
+};
+
+struct LimitSettings {
+    std::uint64_t packet_bytes_max = 0;
+    std::uint64_t connections_max = 0;
+    std::uint64_t subscriptions_max = 0;  // In one session.
+    std::uint64_t topic_levels_max = 0;
+    Microseconds connect_timeout{0};
+    Microseconds http_head_timeout{0};
+};
+
+struct PublishSettings {
+    std::uint64_t inflight_max = 0;
+    Microseconds stall_max{0};
+};
+
+struct ConnectionSettings {
+    std::uint64_t replies_max = 0;  // Bytes.
+};
+
+/// What an anonymous client's session is (rule **Home and hand-over**).
+enum class AnonymousSessions : std::uint8_t { own, standard };
+
+struct SessionSettings {
+    std::uint64_t owed_refs = 0;
+    std::uint64_t inflight_max = 0;     // Outbound, whatever the client's Receive Maximum.
+    std::uint64_t receive_maximum = 0;  // Announced to MQTT 5 clients.
+    std::uint64_t topic_alias_max = 0;  // Announced to MQTT 5 clients.
+    Microseconds expiry_max{0};
+    std::uint64_t count_max = 0;
+    AnonymousSessions anonymous = AnonymousSessions::own;
+};
+
+struct KeepAliveSettings {
+    Microseconds max{0};
+};
+
+struct FeedSettings {
+    std::uint64_t window_bytes = 0;  // For each shard.
+    Microseconds lag_max{0};
+};
+
+struct NetSettings {
+    std::uint64_t send_buffer = 0;     // Bytes asked of the kernel; it grants twice that.
+    std::uint64_t receive_buffer = 0;  // Likewise.
+};
+
+struct SysSettings {
+    Microseconds interval{0};
+};
+
+struct ShutdownSettings {
+    Microseconds drain{0};
+};
+
+struct LoggingSettings {
+    LogLevel level = LogLevel::info;
+};
+
+enum class HostKeyCheck : std::uint8_t { strict, accept_new };
+
+/// One `[[source.gerrit]]`.
+struct GerritSource {
+    std::string name;
+    std::string host;
+    std::uint64_t port = 0;
+    std::string username;
+    std::string key;
+    std::string known_hosts;
+    HostKeyCheck host_key_check = HostKeyCheck::strict;
+    std::string topic;
+    std::vector<std::string> types;  // Empty: all.
+
+    /// The defaults of options.cpp.
+    GerritSource();
+};
+
+struct SourceSettings {
+    std::vector<GerritSource> gerrit;
+    std::vector<std::string> deny;
+    std::uint64_t buffer_bytes = 0;
+};
+
+struct Settings {
+    ListenSettings listen;
+    std::string data;
+    std::uint64_t shards = 0;  // 0: see shard_count().
+    bool demo = false;
+    LogSettings log;
+    AuthSettings auth;
+    LimitSettings limits;
+    PublishSettings publish;
+    ConnectionSettings connection;
+    SessionSettings session;
+    KeepAliveSettings keep_alive;
+    FeedSettings feed;
+    NetSettings net;
+    SysSettings sys;
+    ShutdownSettings shutdown;
+    LoggingSettings logging;
+    SourceSettings source;
+
+    /// The defaults of options.cpp.
+    Settings();
+
+    /// `shards`, or for 0: 1 on up to two cores, else half of them.
+    [[nodiscard]] std::uint64_t shard_count(unsigned cores) const noexcept;
+};
+
+}  // namespace firehose::config
