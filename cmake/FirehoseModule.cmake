@@ -2,8 +2,9 @@
 # firehose_module(NAME n DEPS <modules> LIBS <targets> HEADERS ... SOURCES ... TESTS ... TEST_DEPS <modules>)
 # makes the library firehose_<n>, the check that each header compiles alone, and the test binary
 # <n>_test whose tests carry the ctest label <n>. tools/tidy.py reads DEPS back from here.
+# THREADED says that threads meet in it: its test also runs under TSan (firehose_threaded).
 function(firehose_module)
-  cmake_parse_arguments(M "" "NAME" "DEPS;LIBS;HEADERS;SOURCES;TESTS;TEST_DEPS" ${ARGN})
+  cmake_parse_arguments(M "THREADED" "NAME" "DEPS;LIBS;HEADERS;SOURCES;TESTS;TEST_DEPS" ${ARGN})
   set(lib firehose_${M_NAME})
   add_library(${lib} STATIC)
   add_library(firehose::${M_NAME} ALIAS ${lib})
@@ -23,5 +24,15 @@ function(firehose_module)
     target_link_libraries(${M_NAME}_test PRIVATE ${lib} ${test_deps} GTest::gmock GTest::gtest_main)
     add_test(NAME ${M_NAME} COMMAND ${M_NAME}_test --gtest_brief=1)
     set_tests_properties(${M_NAME} PROPERTIES LABELS ${M_NAME} TIMEOUT 120)
+    if(M_THREADED)
+      firehose_threaded(${M_NAME} ${M_NAME}_test)
+    endif()
   endif()
+endfunction()
+
+# firehose_threaded(<test> <targets>...): ./test runs this test, which needs these targets, under TSan too.
+add_custom_target(threaded)
+function(firehose_threaded test)
+  add_dependencies(threaded ${ARGN})
+  set_property(TEST ${test} APPEND PROPERTY LABELS threaded)
 endfunction()
