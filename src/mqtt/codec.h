@@ -13,8 +13,8 @@
 ///
 /// `next_frame` finds a complete packet in what has arrived; `decode_*` reads it; `encode` appends
 /// one to a buffer. Decoders check everything that one packet alone can break (flags, lengths,
-/// UTF-8, property types and repetitions, topic names without wildcards, filters well formed);
-/// what depends on the connection's state is the session's.
+/// UTF-8, property types and repetitions, topic names without wildcards). Whether a topic filter
+/// is well formed is `topic`'s to say, and what depends on the connection's state the session's.
 /// Lifetime:  decoded packets are views into the frame.
 /// Threads:   pure functions.
 /// Cost:      no allocation but for lists (subscriptions, reason codes, user properties).
@@ -37,6 +37,9 @@ struct Frame {
                                                                      std::size_t packet_bytes_max);
 
 [[nodiscard]] Result<Connect, ProtocolError> decode_connect(const Frame& frame);
+/// The version that a CONNECT asks for, also when the rest of it is broken: so that the refusal can
+/// be written in it. Nothing if name and level are none of ours.
+[[nodiscard]] std::optional<Version> connect_version(const Frame& frame) noexcept;
 [[nodiscard]] Result<Connack, ProtocolError> decode_connack(const Frame& frame, Version version);
 [[nodiscard]] Result<Publish, ProtocolError> decode_publish(const Frame& frame, Version version);
 /// PUBACK, PUBREC, PUBREL, PUBCOMP, by the frame's type.
@@ -56,7 +59,8 @@ struct Frame {
 void encode(const Connect& packet, ByteBuffer& out);
 void encode(const Connack& packet, Version version, ByteBuffer& out);
 /// Writes `subscription_ids`, `topic_alias` and then `properties` as they are; with
-/// `message_expiry_s` set, the Message Expiry Interval inside `properties` is replaced by it.
+/// `message_expiry_s` set, the Message Expiry Interval inside `properties` is replaced by it, or
+/// added. `payload_is_utf8` is not written: it is in `properties` where it was received.
 /// `properties` must carry no Topic Alias and no Subscription Identifier (see `without_alias`).
 void encode(const Publish& packet, Version version, ByteBuffer& out);
 void encode(const Ack& packet, Version version, ByteBuffer& out);

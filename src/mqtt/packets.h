@@ -13,12 +13,13 @@
 /// The fifteen control packets as plain values, in both directions.
 ///
 /// Lifetime:  strings, spans and raw properties are views: into the decoded packet, or into what
-///            the encoder's caller owns. Nothing here owns wire bytes.
+///            the encoder's caller owns. Only a will's `properties` own their bytes.
 /// Threads:   values.
 /// Properties: only what somebody acts on is a field. A PUBLISH (and a will) also carries
 ///            `properties`: its property bytes as they stood on the wire, without their length,
 ///            which a broker forwards unaltered but for alias, expiry and identifiers.
-/// Source:    MQTT 5.0 chapter 3; 3.1.1 chapter 3. 3.1 and 3.1.1 packets leave the 5.0 fields empty.
+/// Source:    MQTT 5.0 chapter 3; 3.1.1 chapter 3. 3.1 and 3.1.1 packets leave the 5.0 fields
+/// empty.
 namespace firehose::mqtt {
 
 struct UserProperty {
@@ -34,7 +35,7 @@ struct Will {
     std::uint32_t delay_s = 0;
     std::optional<std::uint32_t> message_expiry_s;
     bool payload_is_utf8 = false;
-    ByteSpan properties;  // As a PUBLISH's: without Will Delay Interval.
+    ByteBuffer properties;  // As a PUBLISH's: without Will Delay Interval, which may stand between.
 };
 
 struct Connect {
@@ -76,7 +77,7 @@ struct Publish {
     bool dup = false;
     Qos qos = Qos::at_most_once;
     bool retain = false;
-    std::string_view topic;  // May be empty with an alias (5.0).
+    std::string_view topic;       // May be empty with an alias (5.0).
     std::uint16_t packet_id = 0;  // Only with QoS > 0.
     std::optional<std::uint16_t> topic_alias;
     std::optional<std::uint32_t> message_expiry_s;
