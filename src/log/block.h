@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -26,6 +27,14 @@ enum class Ticket : std::uint64_t {};      // Counts one appender's blocks, from
 
 class Block {
 public:
+    Block() = default;
+    /// A block read back: `offsets` has the start of each record in `bytes`.
+    Block(Seq first_seq, WallTime time, ByteBuffer bytes, std::vector<std::uint32_t> offsets)
+        : first_seq_(first_seq),
+          time_(time),
+          bytes_(std::move(bytes)),
+          offsets_(std::move(offsets)) {}
+
     [[nodiscard]] Seq first_seq() const noexcept { return first_seq_; }
     /// One past the last record's seq.
     [[nodiscard]] Seq end_seq() const noexcept { return first_seq_ + offsets_.size(); }
@@ -37,12 +46,16 @@ public:
     /// All records' bytes.
     [[nodiscard]] ByteSpan bytes() const noexcept { return bytes_; }
     [[nodiscard]] AppenderId appender() const noexcept { return appender_; }
+    /// 0 of a block that was read back.
     [[nodiscard]] Ticket ticket() const noexcept { return ticket_; }
+    /// What it costs in memory, its own bookkeeping included.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return sizeof(Block) + bytes_.capacity() + offsets_.capacity() * sizeof(std::uint32_t);
+    }
 
 private:
     friend class BlockBuilder;
-    friend class Log;
-    friend class SegmentReader;
+    friend class Log;  // Places it.
 
     Seq first_seq_{};
     WallTime time_{};
@@ -54,6 +67,8 @@ private:
 
 using BlockRef = std::shared_ptr<const Block>;
 
+inline constexpr std::size_t kBlockBytesTarget = std::size_t{1} << 20;
+
 class BlockBuilder {
 public:
     /// Encodes a record; returns its index in the block.
@@ -62,6 +77,8 @@ public:
     [[nodiscard]] std::size_t bytes() const noexcept {
         return block_ == nullptr ? 0 : block_->bytes_.size();
     }
+    /// Link it now: a larger block would only wait longer. A hint, not a limit.
+    [[nodiscard]] bool is_full() const noexcept { return bytes() >= kBlockBytesTarget; }
     /// The finished block; the builder is empty again. Null when nothing was added.
     [[nodiscard]] std::unique_ptr<Block> take() noexcept { return std::move(block_); }
 

@@ -32,17 +32,17 @@ struct Outcome {
 };
 
 enum class ReadStatus : std::uint8_t {
-    blocks,     // `out` has at least one block that ends after the position.
-    at_end,     // Nothing linked at or after the position yet.
+    blocks,         // `out` has at least one block that ends after the position.
+    at_end,         // Nothing linked at or after the position yet.
     not_in_memory,  // Ask for it with `request`.
-    too_old,    // Below `oldest()`: a gap up to there.
+    too_old,        // Below `oldest()`: a gap up to there.
 };
 
 enum class ReaderId : std::uint32_t {};
 
 /// What became of a `request`.
 struct ReadAnswer {
-    std::uint64_t cookie = 0;  // As asked.
+    std::uint64_t cookie = 0;                // As asked.
     ReadStatus status = ReadStatus::blocks;  // blocks, at_end or too_old.
     std::vector<BlockRef> blocks;
 };
@@ -57,10 +57,15 @@ public:
     [[nodiscard]] virtual AppenderId add_appender(Waker& waker) = 0;
     [[nodiscard]] virtual ReaderId add_reader(Waker& waker) = 0;
 
+    /// Links the block, or refuses it when `log.unwritten_bytes_max` is reached.
     [[nodiscard]] virtual Ticket append(AppenderId appender, std::unique_ptr<Block> block) = 0;
     /// Appends to `out` what became of the appender's tickets since the last call. Of one ticket:
     /// placed, then durable; or refused alone. Durable outcomes come in ticket order.
     virtual void take_outcomes(AppenderId appender, std::vector<Outcome>& out) = 0;
+
+    /// True well before `append` refuses: hold publishers back. The appenders are woken when it
+    /// turns false. One relaxed load.
+    [[nodiscard]] virtual bool is_full() const noexcept = 0;
 
     /// The smallest position that can still be read.
     [[nodiscard]] virtual Seq oldest() const = 0;
@@ -70,13 +75,25 @@ public:
     [[nodiscard]] virtual Seq durable_end() const = 0;
 
     /// Blocks from the one that holds `from` on (or the first after it, where `from` lies in a
-    /// hole), in order, until `bytes_max` is reached (at least one block).
+    /// hole), in order, until `bytes_max` or some number of blocks is reached (at least one
+    /// block). To reach the end, read until `at_end`.
     [[nodiscard]] virtual ReadStatus read(Seq from, std::size_t bytes_max,
                                           std::vector<BlockRef>& out) = 0;
     /// The same, from disk, later. At most 1,024 requests wait a reader; false when full.
     [[nodiscard]] virtual bool request(ReaderId reader, Seq from, std::size_t bytes_max,
                                        std::uint64_t cookie) = 0;
     [[nodiscard]] virtual std::vector<ReadAnswer> take_answers(ReaderId reader) = 0;
+
+protected:
+    /// Gives a block its place; from then on it is immutable.
+    static void place(Block& block, Seq first_seq, WallTime time) noexcept {
+        block.first_seq_ = first_seq;
+        block.time_ = time;
+    }
+    static void stamp(Block& block, AppenderId appender, Ticket ticket) noexcept {
+        block.appender_ = appender;
+        block.ticket_ = ticket;
+    }
 };
 
 }  // namespace firehose::log

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/locked.h"
+#include "base/time.h"
+#include "base/waker.h"
+#include "log/block.h"
+#include "log/file.h"
+#include "log/log.h"
+#include "log/log_metrics.h"
+#include "log/segment_store.h"
+
+/// The log on local segments; today with `log.mode = memory`: unlinked files, no fdatasync.
+///
+/// The newest blocks are in memory (`memory_bytes`); all blocks are written to segment files by
+/// `write_step`, and leave memory only once written. What left memory is read back by
+/// `read_step`. Both steps are called by LogThreads, or by the simulator in an order of its own.
+/// Ownership: refers to the FileSystem, the Clock and all Wakers, which outlive it.
+/// Threads:   `write_step` from one thread at a time; everything else from any. Wakers are
+///            called outside the lock.
+/// Bounds:    memory: the larger of memory_bytes and what is unwritten, at most
+///            unwritten_bytes_max more (then blocks are refused). Disk: bytes_max + one segment;
+///            past it the oldest segment goes and `oldest()` moves up.
+/// Failing:   a failed write gives up its segment and the oldest history, one segment a try;
+///            when nothing is left to give, blocks leave memory unwritten and are no longer
+///            readable: the log goes on as a window in memory and tries again.
+/// Invariant: what is readable has no hole but recorded ones (gap.h): [oldest(), end()).
+/// Source:    docs/formats/segment.md; rules **Positions**, **Appending**, **Degraded**.
+namespace firehose::log {
+
+struct SegmentLogOptions {
+    std::size_t memory_bytes = std::size_t{64} << 20;
+    std::size_t unwritten_bytes_max = std::size_t{64} << 20;
+    std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+    std::uint64_t bytes_max = std::uint64_t{1} << 30;
+    std::optional<Seq> first_seq;       // Without: the wall clock's microseconds.
+    std::optional<std::uint64_t> seed;  // Of the segments' salts; without: the kernel's.
+};
+
+class SegmentLog final : public Log {
+public:
+    static constexpr std::size_t kAppendersMax = 256;
+    static constexpr std::size_t kReadersMax = 256;
+    static constexpr std::size_t kRequestsMax = 1'024;  // That wait, a reader.
+
+    SegmentLog(const SegmentLogOptions& options, FileSystem& files, Clock& clock);
+
+    [[nodiscard]] AppenderId add_appender(Waker& waker) override;
+    [[nodiscard]] ReaderId add_reader(Waker& waker) override;
+    [[nodiscard]] Ticket append(AppenderId appender, std::unique_ptr<Block> block) override;
+    void take_outcomes(AppenderId appender, std::vector<Outcome>& out) override;
+    [[nodiscard]] bool is_full() const noexcept override;
+    [[nodiscard]] Seq oldest() const override;
+    [[nodiscard]] Seq end() const override;
+    [[nodiscard]] Seq durable_end() const override { return end(); }
+    [[nodiscard]] ReadStatus read(Seq from, std::size_t bytes_max,
+                                  std::vector<BlockRef>& out) override;
+    [[nodiscard]] bool request(ReaderId reader, Seq from, std::size_t bytes_max,
+                               std::uint64_t cookie) override;
+    [[nodiscard]] std::vector<ReadAnswer> take_answers(ReaderId reader) override;
+
+    /// Whom to wake when there is something to write, and to read. Before the first append.
+    void set_workers(Waker* writer, Waker* readers) noexcept;
+    /// Writes a bounded number of linked blocks. False: nothing to do now, or the disk failed
+    /// and it is not yet time to try again (kRetryDelay).
+    bool write_step();
+    /// Serves one request. False: none waits.
+    bool read_step();
+
+    static constexpr Microseconds kRetryDelay{100'000};
+
+    [[nodiscard]] LogMetrics metrics() const;
+
+private:
+    struct Appender {
+        std::uint64_t last_ticket = 0;
+        std::vector<Outcome> outcomes;
+    };
+    struct Request {
+        Seq from{};
+        std::size_t bytes_max = 0;
+        std::uint64_t cookie = 0;
+    };
+    struct Reader {
+        std::deque<Request> requests;
+        std::vector<ReadAnswer> answers;
+        std::size_t in_progress = 0;
+    };
+    struct Tail {
+        std::deque<BlockRef> blocks;
+        std::size_t written = 0;  // The first so many of `blocks` are in a segment.
+        std::size_t bytes = 0;    // Of `blocks`, in memory.
+        std::size_t unwritten_bytes = 0;
+        Seq first{};  // Positions from here on are in memory, or holes.
+        Seq end{};
+        WallTime time{};
+        std::deque<Appender> appenders;
+        LogMetrics metrics;
+    };
+    struct Requests {
+        std::deque<Reader> readers;
+        std::size_t next_reader = 0;  // Round robin.
+    };
+    struct Taken {
+        ReaderId reader{};
+        Request request;
+    };
+    template <std::size_t Max>
+    struct Wakers {
+        std::array<std::atomic<Waker*>, Max> slots{};
+        std::atomic<std::size_t> count{0};
+        void add(Waker& waker) noexcept;
+        void wake_all() noexcept;
+    };
+
+    [[nodiscard]] std::vector<BlockRef> take_unwritten();
+    void note_written(std::size_t count);
+    void on_write_error(std::error_code error);
+    void trim();
+    void evict();
+    [[nodiscard]] std::optional<Taken> take_request();
+    [[nodiscard]] ReadAnswer perform(const Request& request);
+
+    const SegmentLogOptions options_;
+    Clock& clock_;
+    SegmentStore store_;
+    Locked<Tail> tail_;
+    Locked<Requests> requests_;
+    std::atomic<std::uint64_t> oldest_;
+    std::atomic<std::uint64_t> end_;
+    std::atomic<bool> is_full_{false};
+    Wakers<kAppendersMax> appender_wakers_;
+    Wakers<kReadersMax> reader_wakers_;
+    std::atomic<Waker*> writer_{nullptr};
+    std::atomic<Waker*> readers_{nullptr};
+    // The writer's own.
+    bool is_failing_ = false;
+    MonotonicTime retry_at_{};
+};
+
+}  // namespace firehose::log
