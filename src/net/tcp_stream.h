@@ -66,7 +66,7 @@ private:
 
     void on_events(std::uint32_t events) override;
     void on_room();
-    void on_input();
+    void on_input(std::uint32_t events);
     void drain();
     void update_events();
     void fail_soon(std::string reason);
