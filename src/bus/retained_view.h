@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/locked.h"
+#include "base/time.h"
+#include "log/record.h"
+
+/// The retained message of each topic: a view folded from the log, shared by all shards.
+///
+/// Each shard's tail reader folds every record it reads; a record counts if its seq is newer than
+/// its topic's, so folding twice, or by several shards, changes nothing, and at position S the view
+/// holds at least S (rule **Position of a packet**). A reader pulls pages in topic order as its
+/// socket drains and skips entries newer than its S, which come to it live.
+/// A cleared topic leaves a tombstone with its seq until every shard has passed it: else a shard
+/// that is behind would bring back the old value.
+/// Lifetime:  pages own their bytes. Threads: any (one lock).
+/// Cost:      fold O(log topics) and one copy of the record; page O(scanned) and one copy of what
+///            it returns, bounded by PageLimits, under the lock.
+/// Memory:    some 450 bytes for a payload of 256 bytes.
+/// Invariant: an entry's seq only grows.
+/// Source:    MQTT 5.0 section 3.3.1.3.
+namespace firehose::bus {
+
+class RetainedView {
+public:
+    struct Entry {
+        Seq seq{};
+        WallTime time{};
+        ByteBuffer record_bytes;  // For log::decode_record.
+    };
+    struct PageLimits {
+        std::size_t entries_max = 32;
+        std::size_t scanned_max = 1'024;
+        std::size_t bytes_max = 64 * 1'024;  // One entry is given whatever its size.
+    };
+    struct PageQuery {
+        std::string_view filter;                  // Valid, not shared.
+        std::optional<std::string> resume_after;  // `next` of the page before.
+        Seq max_seq{};                            // Newer entries are skipped.
+        PageLimits limits = {};
+    };
+    struct Page {
+        std::vector<Entry> entries;       // In topic order; may be empty though there is a next.
+        std::optional<std::string> next;  // Nothing: the last page.
+    };
+
+    /// Folds what a tail reader read. Control records and messages without retain are ignored; an
+    /// empty payload clears its topic. [MQTT-3.3.1-5] [MQTT-3.3.1-6]
+    /// `record` is a view into `record_bytes`, as Block::record and Block::record_bytes give them.
+    void fold(Seq seq, WallTime time, const log::Record& record, ByteSpan record_bytes);
+
+    [[nodiscard]] Page page(const PageQuery& query) const;
+
+    /// Every shard has read all that is below `below`.
+    void forget_tombstones(Seq below);
+
+    /// Topics with a retained message; expired ones count until they are replaced or cleared.
+    [[nodiscard]] std::size_t count() const;
+    [[nodiscard]] std::size_t tombstone_count() const;
+    /// The records' bytes.
+    [[nodiscard]] std::size_t bytes() const;
+
+private:
+    /// Owns the record; the map's key is the topic inside it.
+    struct Value {
+        std::unique_ptr<std::byte[]> bytes;
+        std::uint32_t size = 0;
+        bool is_tombstone = false;  // `bytes` is then the topic alone.
+        Seq seq{};
+        WallTime time{};
+    };
+    struct State {
+        std::map<std::string_view, Value> by_topic;
+        std::deque<std::pair<Seq, std::string>> tombstones;  // Oldest first; some are stale.
+        std::size_t tombstone_count = 0;
+        std::size_t bytes = 0;
+    };
+
+    Locked<State> state_;
+};
+
+}  // namespace firehose::bus

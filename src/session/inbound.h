@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <ostream>
+#include <unordered_map>
+
+#include "log/block.h"
+#include "mqtt/packets.h"
+
+/// Publishes from the client at QoS 1 and 2: which are new, when they are answered, in what order.
+///
+/// For each PUBLISH the owner asks `on_publish`, and on `append` calls exactly one of `awaits`
+/// (it was appended: the answer waits for its ticket) and `answers_now` (refused, or dropped as
+/// if it had been taken). On `repeat` it does nothing: the answer is queued here. Answers leave by
+/// `pop_answer` in the order of the publishes, refusals too (rule **Acknowledgements**).
+/// A QoS 2 packet id is held from its PUBLISH to its PUBREL, also across connections of a durable
+/// session; answers that were not sent when a connection ended are dropped (the client sends
+/// again, and a held id is a `repeat`).
+/// Threads:   belongs to its session. Cost: O(1) but on_refused; 56 bytes a held id.
+/// Bounds:    unanswered() <= the window (5.0) or one more than can_admit() allows (3.x).
+/// Source:    MQTT 5.0 sections 4.3.2, 4.3.3, 4.4, 4.6, 4.9; rule **Back-pressure**.
+namespace firehose::session {
+
+enum class Verdict : std::uint8_t {
+    append,    // New: append it, or refuse it.
+    repeat,    // A QoS 2 message that we have: do not append it again. [MQTT-4.3.3-10]
+    exceeded,  // More than Receive Maximum: DISCONNECT 0x93 (5.0 only).
+};
+std::ostream& operator<<(std::ostream& out, Verdict verdict);
+
+class Inbound {
+public:
+    /// A connection begins. `window` is our Receive Maximum (5.0) or `publish.inflight_max` (3.x).
+    void on_connected(mqtt::Version version, std::uint16_t window);
+    /// It ended: drops what was not sent.
+    void on_disconnected();
+
+    /// 3.x: false while `window` publishes are unanswered; the owner stops reading at the PUBLISH
+    /// that cannot be admitted. 5.0: always true, see Verdict::exceeded.
+    [[nodiscard]] bool can_admit() const noexcept;
+
+    /// `packet_id` is not read at QoS 0, which is always `append` and never answered.
+    [[nodiscard]] Verdict on_publish(mqtt::Qos qos, std::uint16_t packet_id);
+    /// It was appended under `ticket`; tickets do not go back. Answered by PUBACK or PUBREC.
+    void awaits(mqtt::Qos qos, std::uint16_t packet_id, log::Ticket ticket);
+    /// The answer needs no ticket. A reason >= 0x80 (5.0 only) ends the exchange.
+    void answers_now(mqtt::Qos qos, std::uint16_t packet_id, mqtt::ReasonCode reason);
+
+    /// All tickets up to this one are durable, but for those refused before.
+    void on_durable(log::Ticket up_to);
+    /// The log did not take this ticket. 5.0: answered with `reason` (>= 0x80). 3.x has no word
+    /// for it: the answer is withheld for ever, and the owner closes after `publish.stall_max`.
+    void on_refused(log::Ticket ticket, mqtt::ReasonCode reason);
+
+    /// The next PUBACK or PUBREC that may be sent now. False: none.
+    [[nodiscard]] bool pop_answer(mqtt::Ack& out);
+
+    /// The PUBCOMP for a PUBREL: success, or 0x92 for an id that is not held (3.x: the same
+    /// packet, which has no reason there).
+    [[nodiscard]] mqtt::Ack on_pubrel(std::uint16_t packet_id);
+
+    /// Publishes whose PUBACK or PUBREC was not popped.
+    [[nodiscard]] std::size_t unanswered() const noexcept { return answers_.size(); }
+    /// QoS 2 packet ids between PUBLISH and PUBREL.
+    [[nodiscard]] std::size_t held() const noexcept { return held_.size(); }
+    /// The oldest answer was withheld by on_refused.
+    [[nodiscard]] bool is_withheld() const noexcept;
+
+private:
+    struct Answer {
+        log::Ticket ticket{};  // 0: none.
+        std::uint16_t packet_id = 0;
+        mqtt::Qos qos = mqtt::Qos::at_least_once;
+        mqtt::ReasonCode reason = mqtt::ReasonCode::success;
+        bool is_withheld = false;
+    };
+    struct Held {
+        log::Ticket ticket{};
+        bool is_queued = false;   // Its PUBREC is among answers_.
+        bool is_counted = false;  // It takes one of this connection's Receive Maximum.
+    };
+
+    [[nodiscard]] bool is_ready(const Answer& answer) const noexcept;
+
+    mqtt::Version version_ = mqtt::Version::v311;
+    std::uint16_t window_ = 0;
+    std::size_t counted_ = 0;  // Exchanges begun here without PUBACK, PUBCOMP or PUBREC >= 0x80.
+    log::Ticket durable_{};
+    std::deque<Answer> answers_;
+    std::unordered_map<std::uint16_t, Held> held_;
+};
+
+}  // namespace firehose::session
