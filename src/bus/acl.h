@@ -13,8 +13,8 @@
 
 /// Who may read and write which topic: mosquitto's ACL file, and what holds without one.
 ///
-///     topic [read|write|readwrite|deny] <filter>     for the user above, else for anonymous clients
-///     user <name>                                    the lines below are for this user
+///     topic [read|write|readwrite|deny] <filter>     for the user above, else for anonymous
+///     clients user <name>                                    the lines below are for this user
 ///     pattern [read|write|readwrite|deny] <filter>   for everybody; %u user name, %c client id
 ///
 /// What no line grants is refused. A `deny` beats the grants of its own kind (topic or pattern);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/checks.h"
+
+#include <algorithm>
+
+namespace firehose::config {
+namespace {
+
+bool is_word_byte(char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '-' || byte == '_' || byte == '.';
+}
+
+bool is_word(std::string_view text) {
+    return !text.empty() && text.front() != '-' && std::ranges::all_of(text, is_word_byte);
+}
+
+bool has_control(std::string_view text) {
+    return std::ranges::any_of(
+        text, [](char byte) { return static_cast<unsigned char>(byte) < 0x20 || byte == 0x7F; });
+}
+
+}  // namespace
+
+std::string name_problem(std::string_view text) {
+    return is_word(text) ? "" : "only letters, digits, - _ . and no dash first";
+}
+
+std::string host_problem(std::string_view text) {
+    const bool plain = std::ranges::all_of(
+        text, [](char byte) { return is_word_byte(byte) || byte == ':' || byte == '%'; });
+    return plain && !text.starts_with('-') ? "" : "not a host name or an address";
+}
+
+std::string user_problem(std::string_view text) {
+    if (has_control(text)) return "has a control character";
+    return text.starts_with('-') ? "begins with a dash" : "";
+}
+
+std::string topic_problem(std::string_view text) {
+    if (has_control(text)) return "has a control character";
+    if (text.starts_with('$')) return "begins with $";
+    if (text.find_first_of("+#") != std::string_view::npos) return "has a wildcard";
+    const bool has_empty_level =
+        text.starts_with('/') || text.ends_with('/') || text.find("//") != std::string_view::npos;
+    return has_empty_level ? "has an empty level" : "";
+}
+
+std::string event_type_problem(std::string_view text) {
+    return is_word(text) ? "" : "only letters, digits, - _ . and no dash first";
+}
+
+std::string deny_rule_problem(std::string_view text) {
+    constexpr std::string_view kProject = "project:";
+    if (text == "private" || text == "draft") return "";
+    if (text.starts_with(kProject)) {
+        return text.size() > kProject.size() ? "" : "names no project";
+    }
+    return "is no rule; there are `project:<name>`, `private`, `draft`";
+}
+
+}  // namespace firehose::config

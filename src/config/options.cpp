@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/options.h"
+
+#include "base/assert.h"
+#include "config/checks.h"
+#include "config/values.h"
+
+namespace firehose::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t operator""_KiB(unsigned long long count) {
+    return count * 1024;
+}
+constexpr std::uint64_t operator""_MiB(unsigned long long count) {
+    return count * 1024 * 1024;
+}
+constexpr std::uint64_t operator""_GiB(unsigned long long count) {
+    return count * 1024 * 1024 * 1024;
+}
+using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+
+template <class Class, class Member>
+Class owner_of(Member Class::*);
+
+template <class Field>
+Slot slot_of(Field& field) {
+    if constexpr (std::is_enum_v<Field>) {
+        static_assert(sizeof(Field) == 1);
+        return reinterpret_cast<unsigned char*>(&field);
+    } else {
+        return &field;
+    }
+}
+
+/// The row's field: `&at<&Settings::data>`, or in a part, `&at<&Settings::log,
+/// &LogSettings::bytes>`.
+template <auto First, auto... Rest>
+Slot at(void* owner) {
+    auto& whole = *static_cast<decltype(owner_of(First))*>(owner);
+    return slot_of(((whole.*First).*....*Rest));
+}
+
+constexpr std::string_view kAnyMqtt[] = {"0.0.0.0:1883", "[::]:1883"};
+constexpr std::string_view kAnyHttp[] = {"0.0.0.0:8080", "[::]:8080"};
+constexpr std::string_view kDeny[] = {"project:All-Users", "private", "draft"};
+constexpr std::string_view kLogModes[] = {"memory"};
+constexpr std::string_view kAnonymousSessions[] = {"own", "standard"};
+constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error", "off"};
+constexpr std::string_view kHostKeyChecks[] = {"strict", "accept-new"};
+
+constexpr Option kOptions[] = {
+    {.key = "data",
+     .type = Path{},
+     .value = "./var",
+     .field = &at<&Settings::data>,
+     .doc =
+         "Folder for everything that the bus writes. Made if it is missing; one process a folder."},
+    {.key = "shards",
+     .type = Count{},
+     .value = 0,
+     .min = 0,
+     .max = 64,
+     .field = &at<&Settings::shards>,
+     .doc = "Threads that serve clients. 0: one on up to two cores, else half the cores."},
+    {.key = "demo",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Settings::demo>,
+     .doc = "Replays bundled Gerrit events at a natural pace and says \"demo\" on every surface."},
+
+    {.key = "listen.mqtt",
+     .type = ListOfEndpoints{},
+     .value = kAnyMqtt,
+     .min = 0,
+     .max = 16,
+     .field = &at<&Settings::listen, &ListenSettings::mqtt>,
+     .doc = "Addresses for MQTT over TCP. Port 0 takes any free port; `[]` opens none.",
+     .example = "[\"127.0.0.1:1883\"]"},
+    {.key = "listen.http",
+     .type = ListOfEndpoints{},
+     .value = kAnyHttp,
+     .min = 0,
+     .max = 16,
+     .field = &at<&Settings::listen, &ListenSettings::http>,
+     .doc = "Addresses for HTTP: the page, `/events`, and MQTT over WebSocket on any path.",
+     .example = "[\"127.0.0.1:8080\"]"},
+
+    {.key = "auth.password_file",
+     .type = Path{},
+     .value = "",
+     .field = &at<&Settings::auth, &AuthSettings::password_file>,
+     .doc = "Users and password hashes, as `firehose passwd` and mosquitto_passwd write them. "
+            "Without it every client is anonymous.",
+     .example = "\"/etc/firehose/passwd\""},
+    {.key = "auth.acl_file",
+     .type = Path{},
+     .value = "",
+     .field = &at<&Settings::auth, &AuthSettings::acl_file>,
+     .doc = "Who may read and publish what, in the format of mosquitto's ACL file. Without it "
+            "everybody reads everything and nobody publishes; with it, it alone decides.",
+     .example = "\"/etc/firehose/acl\""},
+
+    {.key = "log.mode",
+     .type = Choice{.words = kLogModes, .later = "disk"},
+     .value = "memory",
+     .field = &at<&Settings::log, &LogSettings::mode>,
+     .doc = "Where records are kept. `memory`: in a window of memory and beyond it in unlinked "
+            "files, both bounded; a restart begins an empty log."},
+    {.key = "log.memory_bytes",
+     .type = Bytes{},
+     .value = 64_MiB,
+     .min = 1_MiB,
+     .max = 64_GiB,
+     .field = &at<&Settings::log, &LogSettings::memory_bytes>,
+     .doc = "Newest records that are kept in memory. Readers further behind read files."},
+    {.key = "log.bytes",
+     .type = Bytes{},
+     .value = 1_GiB,
+     .min = 16_MiB,
+     .max = 16'384_GiB,
+     .field = &at<&Settings::log, &LogSettings::bytes>,
+     .doc = "Most that the log may take on disk. The oldest segments make room for new ones."},
+    {.key = "log.segment_bytes",
+     .type = Bytes{},
+     .value = 64_MiB,
+     .min = 1_MiB,
+     .max = 4_GiB,
+     .field = &at<&Settings::log, &LogSettings::segment_bytes>,
+     .doc = "Size of one segment file: the step in which old records go. At most half of "
+            "`log.bytes`."},
+    {.key = "log.unwritten_bytes_max",
+     .type = Bytes{},
+     .value = 32_MiB,
+     .min = 1_MiB,
+     .max = 4_GiB,
+     .field = &at<&Settings::log, &LogSettings::unwritten_bytes_max>,
+     .doc = "Records that wait to be written. Past it publishers are not read from."},
+
+    {.key = "limits.packet_bytes_max",
+     .type = Bytes{},
+     .value = 2'000'000,
+     .min = 1_KiB,
+     .max = 16_MiB,
+     .field = &at<&Settings::limits, &LimitSettings::packet_bytes_max>,
+     .doc = "Largest MQTT packet that a client may send; a source's record obeys it too."},
+    {.key = "limits.connections_max",
+     .type = Count{},
+     .value = 10'000,
+     .min = 1,
+     .max = 1'000'000,
+     .field = &at<&Settings::limits, &LimitSettings::connections_max>,
+     .doc = "Connections of all kinds at one time. Further ones are closed at once."},
+    {.key = "limits.subscriptions_max",
+     .type = Count{},
+     .value = 1'000,
+     .min = 1,
+     .max = 100'000,
+     .field = &at<&Settings::limits, &LimitSettings::subscriptions_max>,
+     .doc = "Subscriptions of one session."},
+    {.key = "limits.topic_levels_max",
+     .type = Count{},
+     .value = 200,
+     .min = 8,
+     .max = 65'535,
+     .field = &at<&Settings::limits, &LimitSettings::topic_levels_max>,
+     .doc = "Levels of a topic or filter."},
+    {.key = "limits.connect_timeout",
+     .type = Duration{},
+     .value = 10s,
+     .min = 100ms,
+     .max = 10min,
+     .field = &at<&Settings::limits, &LimitSettings::connect_timeout>,
+     .doc = "A client that has not sent its CONNECT by then is closed."},
+    {.key = "limits.http_head_timeout",
+     .type = Duration{},
+     .value = 10s,
+     .min = 100ms,
+     .max = 10min,
+     .field = &at<&Settings::limits, &LimitSettings::http_head_timeout>,
+     .doc = "An HTTP client that has not sent its request's head by then is closed."},
+
+    {.key = "publish.inflight_max",
+     .type = Count{},
+     .value = 64,
+     .min = 1,
+     .max = 65'535,
+     .field = &at<&Settings::publish, &PublishSettings::inflight_max>,
+     .doc = "QoS 1 and 2 messages of an MQTT 3.1.1 publisher that are not acknowledged yet. At the "
+            "bound its socket is not read."},
+    {.key = "publish.stall_max",
+     .type = Duration{},
+     .value = 10s,
+     .min = 100ms,
+     .max = 10min,
+     .field = &at<&Settings::publish, &PublishSettings::stall_max>,
+     .doc = "Longest time that a publisher is held like that before it is closed."},
+
+    {.key = "connection.replies_max",
+     .type = Bytes{},
+     .value = 64_KiB,
+     .min = 4_KiB,
+     .max = 16_MiB,
+     .field = &at<&Settings::connection, &ConnectionSettings::replies_max>,
+     .doc = "Unsent replies to one client at which its socket is not read."},
+
+    {.key = "session.anonymous",
+     .type = Choice{.words = kAnonymousSessions},
+     .value = "own",
+     .field = &at<&Settings::session, &SessionSettings::anonymous>,
+     .doc = "Sessions of anonymous clients. `own`: each connection has its own, nobody can take it "
+            "over, it ends with the connection. `standard`: as MQTT has it, by client id."},
+    {.key = "session.owed_refs",
+     .type = Count{},
+     .value = 256,
+     .min = 16,
+     .max = 65'536,
+     .field = &at<&Settings::session, &SessionSettings::owed_refs>,
+     .doc = "Most matched positions that a session with a full window remembers. Past it the "
+            "session reads the log again from the first position it could not keep. Costs 16 bytes "
+            "each, only when used."},
+    {.key = "session.inflight_max",
+     .type = Count{},
+     .value = 20,
+     .min = 1,
+     .max = 65'535,
+     .field = &at<&Settings::session, &SessionSettings::inflight_max>,
+     .doc = "QoS 1 and 2 messages to one client that it has not acknowledged. An MQTT 5 client may "
+            "ask for fewer by its Receive Maximum."},
+    {.key = "session.receive_maximum",
+     .type = Count{},
+     .value = 64,
+     .min = 1,
+     .max = 65'535,
+     .field = &at<&Settings::session, &SessionSettings::receive_maximum>,
+     .doc = "The Receive Maximum that MQTT 5 clients are told: QoS 1 and 2 messages of theirs that "
+            "are not acknowledged yet."},
+    {.key = "session.topic_alias_max",
+     .type = Count{},
+     .value = 10,
+     .min = 0,
+     .max = 65'535,
+     .field = &at<&Settings::session, &SessionSettings::topic_alias_max>,
+     .doc = "Topic aliases that an MQTT 5 client may use towards the bus."},
+    {.key = "session.expiry_max",
+     .type = Duration{},
+     .value = Days{7},
+     .min = 0s,
+     .max = Days{365},
+     .field = &at<&Settings::session, &SessionSettings::expiry_max>,
+     .doc = "Longest time that a session outlives its connection, whatever its client asks for."},
+    {.key = "session.count_max",
+     .type = Count{},
+     .value = 10'000,
+     .min = 1,
+     .max = 1'000'000,
+     .field = &at<&Settings::session, &SessionSettings::count_max>,
+     .doc = "Sessions that are kept without a connection. Past it new ones end with their "
+            "connection."},
+
+    {.key = "keep_alive.max",
+     .type = Duration{},
+     .value = 65'535s,
+     .min = 5s,
+     .max = 65'535s,
+     .field = &at<&Settings::keep_alive, &KeepAliveSettings::max>,
+     .doc = "Longest keep-alive. An MQTT 5 client that asks for more, or for none, is told this "
+            "one, unless it is 65535 s."},
+
+    {.key = "feed.window_bytes",
+     .type = Bytes{},
+     .value = 8_MiB,
+     .min = 256_KiB,
+     .max = 4_GiB,
+     .field = &at<&Settings::feed, &FeedSettings::window_bytes>,
+     .doc = "Encoded messages that each shard keeps to share among subscribers. A subscriber that "
+            "falls out of it is served from the log."},
+    {.key = "feed.lag_max",
+     .type = Duration{},
+     .value = 1s,
+     .min = 10ms,
+     .max = 1min,
+     .field = &at<&Settings::feed, &FeedSettings::lag_max>,
+     .doc =
+         "A subscriber further behind than this leaves a feed that carries expiring messages, so "
+         "that their remaining time stays right."},
+
+    {.key = "net.send_buffer",
+     .type = Bytes{},
+     .value = 96_KiB,
+     .min = 4_KiB,
+     .max = 16_MiB,
+     .field = &at<&Settings::net, &NetSettings::send_buffer>,
+     .doc = "Send buffer asked of the kernel for each connection; Linux grants twice that."},
+    {.key = "net.receive_buffer",
+     .type = Bytes{},
+     .value = 64_KiB,
+     .min = 4_KiB,
+     .max = 16_MiB,
+     .field = &at<&Settings::net, &NetSettings::receive_buffer>,
+     .doc = "Receive buffer asked of the kernel for each connection; Linux grants twice that."},
+
+    {.key = "sys.interval",
+     .type = Duration{},
+     .value = 10s,
+     .min = 1s,
+     .max = 1h,
+     .field = &at<&Settings::sys, &SysSettings::interval>,
+     .doc = "How often the topics below `$SYS/broker` are brought up to date."},
+
+    {.key = "shutdown.drain",
+     .type = Duration{},
+     .value = 5s,
+     .min = 0s,
+     .max = 5min,
+     .field = &at<&Settings::shutdown, &ShutdownSettings::drain>,
+     .doc = "Time that a stop gives to what is on its way before it closes everything."},
+
+    {.key = "logging.level",
+     .type = Choice{.words = kLevels},
+     .value = "info",
+     .field = &at<&Settings::logging, &LoggingSettings::level>,
+     .doc = "What the program itself logs to standard error."},
+
+    {.key = "source.deny",
+     .type = ListOfText{},
+     .value = kDeny,
+     .min = 0,
+     .max = 256,
+     .field = &at<&Settings::source, &SourceSettings::deny>,
+     .check = &deny_rule_problem,
+     .doc = "Gerrit events that are withheld, and counted. `project:<name>`: about that project; "
+            "`private`: about a private change; `draft`: about a draft. `[]` lets everything pass.",
+     .example = "[\"project:All-Users\", \"project:secret/plans\", \"private\", \"draft\"]"},
+    {.key = "source.buffer_bytes",
+     .type = Bytes{},
+     .value = 64_MiB,
+     .min = 1_MiB,
+     .max = 4_GiB,
+     .field = &at<&Settings::source, &SourceSettings::buffer_bytes>,
+     .doc = "Events of a source inside `serve` that wait for the log. A source never stops reading "
+            "because the log is slow; past this it drops and counts."},
+};
+
+constexpr Option kGerritOptions[] = {
+    {.key = "name",
+     .type = Text{},
+     .value = "gerrit",
+     .min = 1,
+     .max = 64,
+     .field = &at<&GerritSource::name>,
+     .check = &name_problem,
+     .doc = "Name of this source in logs and in its status topic. Each source has its own."},
+    {.key = "host",
+     .type = Text{},
+     .value = kRequired,
+     .min = 1,
+     .max = 255,
+     .field = &at<&GerritSource::host>,
+     .check = &host_problem,
+     .doc = "Gerrit's host name or address.",
+     .example = "\"review.example.org\""},
+    {.key = "port",
+     .type = Count{},
+     .value = 29'418,
+     .min = 1,
+     .max = 65'535,
+     .field = &at<&GerritSource::port>,
+     .doc = "Gerrit's SSH port."},
+    {.key = "username",
+     .type = Text{},
+     .value = kRequired,
+     .min = 1,
+     .max = 255,
+     .field = &at<&GerritSource::username>,
+     .check = &user_problem,
+     .doc = "Account to log in as. It needs Gerrit's Stream Events capability.",
+     .example = "\"firehose\""},
+    {.key = "key",
+     .type = Path{},
+     .value = kRequired,
+     .field = &at<&GerritSource::key>,
+     .doc = "File with the account's private SSH key.",
+     .example = "\"/etc/firehose/gerrit_key\""},
+    {.key = "known_hosts",
+     .type = Path{},
+     .value = "~/.ssh/known_hosts",
+     .field = &at<&GerritSource::known_hosts>,
+     .doc = "File with the host keys that are trusted, as OpenSSH writes it."},
+    {.key = "host_key_check",
+     .type = Choice{.words = kHostKeyChecks},
+     .value = "strict",
+     .field = &at<&GerritSource::host_key_check>,
+     .doc = "`strict`: the host key must be in `known_hosts`. `accept-new`: the key of a host that "
+            "is not in it yet is written there; a changed key is refused all the same."},
+    {.key = "topic",
+     .type = Text{},
+     .value = "gerrit",
+     .min = 1,
+     .max = 1'024,
+     .field = &at<&GerritSource::topic>,
+     .check = &topic_problem,
+     .doc = "First levels of the topics: `<topic>/<project>/<type>`."},
+    {.key = "types",
+     .type = ListOfText{},
+     .value = Value::List{},
+     .min = 0,
+     .max = 64,
+     .field = &at<&GerritSource::types>,
+     .check = &event_type_problem,
+     .doc = "Types of events to ask Gerrit for; `[]` asks for all.",
+     .example = "[\"patchset-created\", \"comment-added\", \"change-merged\"]"},
+};
+
+constexpr TableList kTableLists[] = {
+    {.key = "source.gerrit",
+     .doc = "A Gerrit whose events `serve` publishes; once for each Gerrit.",
+     .count_max = 16,
+     .options = kGerritOptions,
+     .append = [](Settings& settings) -> void* { return &settings.source.gerrit.emplace_back(); }},
+};
+
+constexpr Section kSections[] = {
+    {.name = "", .doc = "The bus as a whole."},
+    {.name = "listen", .doc = "Where clients reach it."},
+    {.name = "auth", .doc = "Who may publish, and who may read what."},
+    {.name = "log", .doc = "How much is kept."},
+    {.name = "limits", .doc = "What a single client may ask for."},
+    {.name = "publish", .doc = "How publishers are slowed down."},
+    {.name = "connection", .doc = "Memory of one connection."},
+    {.name = "session", .doc = "What is remembered of clients."},
+    {.name = "keep_alive", .doc = "When a silent client is taken for dead."},
+    {.name = "feed", .doc = "How subscribers share what is sent to them."},
+    {.name = "net", .doc = "Socket buffers."},
+    {.name = "sys", .doc = "The bus about itself."},
+    {.name = "shutdown", .doc = "How it stops."},
+    {.name = "logging", .doc = "What it logs."},
+    {.name = "source", .doc = "Where events come from, besides publishers."},
+};
+
+/// Writes one default into its field; the pair of types is what the tables' test goes through.
+struct Fill {
+    const Option& row;
+
+    void operator()(bool* field) const { *field = std::get<bool>(row.value.held); }
+    void operator()(std::uint64_t* field) const {
+        *field = std::get<std::uint64_t>(row.value.held);
+    }
+    void operator()(Microseconds* field) const { *field = std::get<Microseconds>(row.value.held); }
+    void operator()(std::string* field) const {
+        *field = std::get<std::string_view>(row.value.held);
+    }
+    void operator()(unsigned char* field) const {
+        const auto index =
+            index_of(std::get<Choice>(row.type), std::get<std::string_view>(row.value.held));
+        FH_ASSERT(index.has_value());
+        *field = *index;
+    }
+    void operator()(std::vector<std::string>* field) const {
+        const auto list = std::get<Value::List>(row.value.held);
+        field->assign(list.begin(), list.end());
+    }
+    void operator()(std::vector<Endpoint>* field) const {
+        field->clear();
+        for (const std::string_view text : std::get<Value::List>(row.value.held)) {
+            const auto endpoint = parse_endpoint(text);
+            FH_ASSERT(endpoint.has_value());
+            field->push_back(*endpoint);
+        }
+    }
+};
+
+}  // namespace
+
+std::span<const Option> options() {
+    return kOptions;
+}
+std::span<const TableList> table_lists() {
+    return kTableLists;
+}
+std::span<const Section> sections() {
+    return kSections;
+}
+
+void set_defaults(std::span<const Option> rows, void* owner) {
+    for (const Option& row : rows) {
+        if (std::holds_alternative<Value::Required>(row.value.held)) continue;
+        std::visit(Fill{row}, row.field(owner));
+    }
+}
+
+std::string_view section_of(std::string_view key) {
+    const auto dot = key.find('.');
+    return dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
+}
+
+std::optional<unsigned char> index_of(const Choice& choice, std::string_view word) {
+    for (std::size_t index = 0; index < choice.words.size(); ++index) {
+        if (choice.words[index] == word) return static_cast<unsigned char>(index);
+    }
+    return std::nullopt;
+}
+
+GerritSource::GerritSource() {
+    set_defaults(kGerritOptions, this);
+}
+
+Settings::Settings() {
+    set_defaults(kOptions, this);
+}
+
+std::uint64_t Settings::shard_count(unsigned cores) const noexcept {
+    if (shards != 0) return shards;
+    return cores <= 2 ? 1 : cores / 2;
+}
+
+}  // namespace firehose::config
