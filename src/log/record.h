@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -25,6 +26,14 @@ enum class RecordKind : std::uint8_t {
     // Control kinds start at 16; see docs/formats/segment.md.
     gap = 16,
 };
+
+inline constexpr std::size_t kTopicBytesMax = 65'535;
+inline constexpr std::size_t kPropertiesBytesMax = 65'536;
+inline constexpr std::size_t kPayloadBytesMax = std::size_t{16} << 20;
+inline constexpr std::size_t kOriginIdBytesMax = 64;
+inline constexpr std::size_t kRecordHeaderBytes = 8;  // Length and CRC32C.
+/// No record is larger; fields of later versions included.
+inline constexpr std::size_t kRecordBytesMax = kPayloadBytesMax + (std::size_t{1} << 20);
 
 struct Record {
     RecordKind kind = RecordKind::message;
@@ -53,5 +62,12 @@ enum class RecordDamage : std::uint8_t {
 /// Reads the record at the start of `bytes`; `size` receives how many bytes it takes.
 /// Unknown optional fields are skipped. Never reads past `bytes`.
 [[nodiscard]] Result<Record, RecordDamage> decode_record(ByteSpan bytes, std::size_t& size);
+
+/// The same without the checksum: for bytes that were checked once, when they were read.
+[[nodiscard]] Result<Record, RecordDamage> decode_checked_record(ByteSpan bytes, std::size_t& size);
+
+/// Whether the record's checksum holds; `size` receives its size if it lies within `bytes` (0 if
+/// not, whatever the checksum).
+[[nodiscard]] bool is_record_intact(ByteSpan bytes, std::size_t& size) noexcept;
 
 }  // namespace firehose::log

@@ -8,6 +8,8 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
+#include <system_error>
 #include <vector>
 
 #include "base/ids.h"
@@ -110,6 +112,8 @@ private:
     struct Requests {
         std::deque<Reader> readers;
         std::size_t next_reader = 0;  // Round robin.
+        std::uint64_t requested_total = 0;
+        std::uint64_t answered_total = 0;
     };
     struct Taken {
         ReaderId reader{};
@@ -124,10 +128,12 @@ private:
     };
 
     [[nodiscard]] std::vector<BlockRef> take_unwritten();
-    void note_written(std::size_t count);
+    void note_written(std::span<const BlockRef> blocks);
     void on_write_error(std::error_code error);
-    void trim();
+    void on_write_success();
+    void drop_oldest_segment();
     void evict();
+    void publish_oldest(Seq floor, Seq first) noexcept;
     [[nodiscard]] std::optional<Taken> take_request();
     [[nodiscard]] ReadAnswer perform(const Request& request);
 

@@ -57,6 +57,10 @@ public:
     [[nodiscard]] std::optional<Seq> end_of_oldest() const;
     /// The writer's: forgets the oldest segment.
     void drop_oldest();
+    /// The writer's: nothing below `seq` will come any more, written or not.
+    void raise_floor(Seq seq);
+    /// Positions from here on can be read, up to what was written.
+    [[nodiscard]] Seq floor() const;
 
     /// False: `from` is below what is kept. Else the blocks from the one that holds `from` on (or
     /// the first after it) until `bytes_max`; none when the store ends before it.
@@ -79,6 +83,7 @@ private:
     [[nodiscard]] Result<void, std::error_code> write_batch(std::span<const BlockRef> blocks);
     [[nodiscard]] std::optional<Pinned> pin(Seq from, bool& is_too_old);
     void unpin(Segment& segment);
+    void abandon_current();
 
     const SegmentStoreOptions options_;
     FileSystem& files_;

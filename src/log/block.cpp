@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/block.h"
+
+#include <limits>
+
+#include "base/assert.h"
+
+namespace firehose::log {
+
+Record Block::record(std::size_t index) const {
+    std::size_t size = 0;
+    auto record = decode_checked_record(record_bytes(index), size);
+    FH_ASSERT(record.has_value());  // It was encoded here, or checked when it was read.
+    return *record;
+}
+
+ByteSpan Block::record_bytes(std::size_t index) const noexcept {
+    FH_ASSERT(index < offsets_.size());
+    const std::size_t start = offsets_[index];
+    const std::size_t end = index + 1 < offsets_.size() ? offsets_[index + 1] : bytes_.size();
+    return ByteSpan{bytes_}.subspan(start, end - start);
+}
+
+std::uint32_t BlockBuilder::add(const Record& record) {
+    if (block_ == nullptr) block_ = std::make_unique<Block>();
+    FH_ASSERT(block_->bytes_.size() < std::numeric_limits<std::uint32_t>::max() / 4);
+    const auto index = static_cast<std::uint32_t>(block_->offsets_.size());
+    block_->offsets_.push_back(static_cast<std::uint32_t>(block_->bytes_.size()));
+    encode_record(record, block_->bytes_);
+    return index;
+}
+
+}  // namespace firehose::log

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "log/log_threads.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/assert.h"
+#include "base/waker.h"
+
+namespace firehose::log {
+namespace {
+
+/// Where a thread sleeps until it is woken, or for a while.
+class Bed final : public Waker {
+public:
+    void wake() noexcept override {
+        if (is_called_.exchange(true, std::memory_order_acq_rel)) return;  // It knows already.
+        { const std::scoped_lock lock{mutex_}; }  // It sleeps, or has not looked yet.
+        condition_.notify_all();
+    }
+
+    void sleep(std::chrono::milliseconds longest) {
+        std::unique_lock lock{mutex_};
+        condition_.wait_for(lock, longest, [this] {
+            return is_closed_ || is_called_.load(std::memory_order_acquire);
+        });
+        is_called_.exchange(false, std::memory_order_acq_rel);
+    }
+
+    /// Nobody sleeps here any more.
+    void close() {
+        {
+            const std::scoped_lock lock{mutex_};
+            is_closed_ = true;
+        }
+        condition_.notify_all();
+    }
+
+private:
+    std::atomic<bool> is_called_{false};
+    std::mutex mutex_;
+    bool is_closed_ = false;  // Under mutex_.
+    std::condition_variable condition_;
+};
+
+// Woken for work; sooner only when the disk failed and is tried again.
+constexpr std::chrono::milliseconds kLongestSleep{60'000};
+constexpr std::chrono::milliseconds kRetrySleep{
+    std::chrono::duration_cast<std::chrono::milliseconds>(SegmentLog::kRetryDelay)};
+
+}  // namespace
+
+class LogThreads::Impl {
+public:
+    Impl(SegmentLog& log, std::size_t readers) : log_(log), reader_count_(readers) {}
+
+    void start() {
+        FH_ASSERT(threads_.empty());
+        log_.set_workers(&writer_bed_, &reader_bed_);
+        threads_.emplace_back([this] { write(); });
+        for (std::size_t i = 0; i < reader_count_; ++i) {
+            threads_.emplace_back([this] { read(); });
+        }
+    }
+
+    void stop() {
+        if (threads_.empty()) return;
+        is_stopping_.store(true, std::memory_order_release);
+        writer_bed_.close();
+        reader_bed_.close();
+        for (std::thread& thread : threads_) thread.join();
+        threads_.clear();
+        log_.set_workers(nullptr, nullptr);
+    }
+
+private:
+    void write() {
+        while (true) {
+            const bool is_last_round = is_stopping_.load(std::memory_order_acquire);
+            while (log_.write_step()) continue;
+            if (is_last_round) return;
+            writer_bed_.sleep(log_.metrics().is_failing ? kRetrySleep : kLongestSleep);
+        }
+    }
+
+    void read() {
+        while (!is_stopping_.load(std::memory_order_acquire)) {
+            while (log_.read_step()) continue;
+            reader_bed_.sleep(kLongestSleep);
+        }
+    }
+
+    SegmentLog& log_;
+    const std::size_t reader_count_;
+    Bed writer_bed_;
+    Bed reader_bed_;
+    std::atomic<bool> is_stopping_{false};
+    std::vector<std::thread> threads_;
+};
+
+LogThreads::LogThreads(SegmentLog& log, std::size_t readers)
+    : impl_(std::make_unique<Impl>(log, readers)) {}
+LogThreads::~LogThreads() {
+    stop();
+}
+void LogThreads::start() {
+    impl_->start();
+}
+void LogThreads::stop() {
+    impl_->stop();
+}
+
+}  // namespace firehose::log

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/locked.h"
+#include "log/file.h"
+
+/// Files in memory that fail when they are told to: for tests and the simulator.
+///
+/// Faults are set on the MemoryFileSystem and hold for all its files; damage is done to one file,
+/// by its number (in order of creation, from 0). A file's bytes stay reachable by number after it
+/// was closed, until `forget_closed`.
+/// Ownership: the MemoryFileSystem outlives its files.
+/// Threads:   any; one lock around everything.
+namespace firehose::log {
+
+struct MemoryFaults {
+    std::optional<std::uint64_t> bytes_max;  // Of all open files: beyond it ENOSPC.
+    std::size_t write_bytes_max = SIZE_MAX;  // Of one write: the rest is left to the caller.
+    std::size_t read_bytes_max = SIZE_MAX;   // Of one read.
+    std::size_t writes_to_fail = 0;          // So many of the next writes fail: EIO.
+    std::size_t reads_to_fail = 0;
+    std::size_t syncs_to_fail = 0;
+    std::size_t creates_to_fail = 0;
+};
+
+class MemoryFileSystem final : public FileSystem {
+public:
+    [[nodiscard]] Result<std::unique_ptr<File>, std::error_code> create_unlinked() override;
+
+    void set_faults(const MemoryFaults& faults);
+    [[nodiscard]] MemoryFaults faults() const;
+
+    [[nodiscard]] std::size_t files_created() const;
+    [[nodiscard]] std::size_t files_open() const;
+    [[nodiscard]] ByteBuffer contents(std::size_t file) const;
+    /// Flips bit `offset % 8` of the byte at `offset / 8`.
+    void flip_bit(std::size_t file, std::uint64_t bit);
+    void flip_byte(std::size_t file, std::uint64_t offset);
+    /// The file ends there.
+    void cut_at(std::size_t file, std::uint64_t offset);
+    /// A power cut: every file has the bytes of its last successful sync.
+    void lose_unsynced();
+    void forget_closed();
+
+private:
+    friend class MemoryFile;
+
+    struct Contents {
+        ByteBuffer bytes;
+        ByteBuffer synced;
+        bool is_open = true;
+    };
+    struct State {
+        std::vector<Contents> files;
+        MemoryFaults faults;
+        [[nodiscard]] std::uint64_t bytes_open() const noexcept;
+    };
+
+    Locked<State> state_;
+};
+
+}  // namespace firehose::log
