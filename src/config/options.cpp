@@ -42,6 +42,8 @@ Slot at(void* owner) {
     return slot_of(((whole.*First).*....*Rest));
 }
 
+constexpr std::uint64_t kPathMax = 4'095;
+
 constexpr std::string_view kAnyMqtt[] = {"0.0.0.0:1883", "[::]:1883"};
 constexpr std::string_view kAnyHttp[] = {"0.0.0.0:8080", "[::]:8080"};
 constexpr std::string_view kDeny[] = {"project:All-Users", "private", "draft"};
@@ -54,6 +56,8 @@ constexpr Option kOptions[] = {
     {.key = "data",
      .type = Path{},
      .value = "./var",
+     .min = 1,
+     .max = kPathMax,
      .field = &at<&Settings::data>,
      .doc =
          "Folder for everything that the bus writes. Made if it is missing; one process a folder."},
@@ -90,6 +94,7 @@ constexpr Option kOptions[] = {
     {.key = "auth.password_file",
      .type = Path{},
      .value = "",
+     .max = kPathMax,
      .field = &at<&Settings::auth, &AuthSettings::password_file>,
      .doc = "Users and password hashes, as `firehose passwd` and mosquitto_passwd write them. "
             "Without it every client is anonymous.",
@@ -97,6 +102,7 @@ constexpr Option kOptions[] = {
     {.key = "auth.acl_file",
      .type = Path{},
      .value = "",
+     .max = kPathMax,
      .field = &at<&Settings::auth, &AuthSettings::acl_file>,
      .doc = "Who may read and publish what, in the format of mosquitto's ACL file. Without it "
             "everybody reads everything and nobody publishes; with it, it alone decides.",
@@ -380,12 +386,16 @@ constexpr Option kGerritOptions[] = {
     {.key = "key",
      .type = Path{},
      .value = kRequired,
+     .min = 1,
+     .max = kPathMax,
      .field = &at<&GerritSource::key>,
      .doc = "File with the account's private SSH key.",
      .example = "\"/etc/firehose/gerrit_key\""},
     {.key = "known_hosts",
      .type = Path{},
      .value = "~/.ssh/known_hosts",
+     .min = 1,
+     .max = kPathMax,
      .field = &at<&GerritSource::known_hosts>,
      .doc = "File with the host keys that are trusted, as OpenSSH writes it."},
     {.key = "host_key_check",

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "base/result.h"
@@ -54,11 +53,9 @@ private:
         std::vector<unsigned char> hash;
     };
 
+    struct Line;
+
     std::map<std::string, Secret, std::less<>> users_;
 };
-
-/// Replaces a file in one step, mode 0600: temporary file, fsync, rename, fsync of the folder.
-/// On failure the old file is as it was.
-[[nodiscard]] std::error_code write_private_file(const std::string& path, std::string_view text);
 
 }  // namespace firehose::config
