@@ -90,8 +90,7 @@ Event Decoder::next(ByteSpan& input, std::span<std::byte> scratch) noexcept {
     }
 }
 
-/// False while bytes of the header are missing. Fails early: what the first two bytes show is
-/// judged by on_header before the rest has come.
+/// False while bytes of the header are missing.
 bool Decoder::collect_header(ByteSpan& input) noexcept {
     while (true) {
         const std::size_t wanted = header_size_ < 2 ? 2 : header_length(header_[1]);
