@@ -215,7 +215,7 @@ std::string help_config() {
 std::string configuration_md() {
     std::string text =
         "# Configuration\n\n"
-        "<!-- Made from the table in src/config/options.cpp by `config_docs`; a test compares. "
+        "<!-- Made from the table in src/config/options.cpp by `config_docs`, a test compares. "
         "-->\n\n"
         "`firehose serve -c FILE` reads a TOML file; without one the defaults below hold. "
         "`firehose check-config FILE`\nreports everything that is wrong with a file. Unknown keys, "
