@@ -23,12 +23,12 @@
 /// The router answers each request exactly once, now or later, with `respond`,
 /// `upgrade_to_websocket` or `start_stream`. Requests that are sent ahead wait their turn.
 ///
-/// Ownership: of the stream until it is handed over. The router owns the connection, and may
-///            destroy it in `on_done` and in a hand-over's callback.
+/// Ownership: of the stream until it is handed over. The router owns the connection and may destroy
+///            it in `on_done`, or while none of its functions runs.
 /// Threads:   the stream's loop.
-/// Limits:    head_bytes_max, head_time_max, idle_time_max; no request bodies (413).
+/// Limits:    head_bytes_max, head_time_max, idle_time_max; GET and HEAD (405), no bodies (413).
 /// Invariant: exactly one `on_done`, as the last call, when the connection is over, also after a
-///            hand-over.
+///            hand-over; never from inside the constructor.
 /// Source:    RFC 9112; RFC 6455 section 4.2; MQTT 5.0 section 6 (subprotocol).
 namespace firehose::http {
 
@@ -37,7 +37,8 @@ class HttpConnection;
 struct HttpLimits {
     std::size_t head_bytes_max = 16 * 1024;
     Microseconds head_time_max{10'000'000};
-    Microseconds idle_time_max{60'000'000};  // Between requests of a kept connection.
+    /// Between requests of a kept connection, and without progress while an answer is written.
+    Microseconds idle_time_max{60'000'000};
 };
 
 class HttpRouter {
@@ -91,33 +92,38 @@ public:
 
 private:
     enum class State : std::uint8_t { reading_head, answering, flushing, closing, over };
+    /// What happens once the answer is written.
+    enum class Then : std::uint8_t { next_request, close, hand_over };
 
     void on_bytes(ByteSpan bytes) override;
     void on_writable() override;
     void on_closed(const std::string& reason) override;
 
     void read_requests();
-    void begin_request();
-    void send(std::string bytes);
-    void on_flushed();
-    void finish();
-    [[nodiscard]] std::string head(unsigned status, std::string_view content_type,
-                                   const Headers& extra) const;
+    void read_one_request();
+    void begin_answer(std::string bytes, Then then);
+    void write_answer();
+    void on_answered();
+    void close();
+    void hand_over();
+    void settle();
 
     std::unique_ptr<ByteStream> stream_;
     HttpRouter& router_;
     HttpLimits limits_;
     State state_ = State::reading_head;
+    Then then_ = Then::next_request;
     bool keep_alive_ = true;
     bool is_head_request_ = false;
+    bool had_request_ = false;
     bool in_read_loop_ = false;
-    ByteBuffer input_;
+    std::string input_;
+    std::size_t searched_ = 0;  // input_ up to here holds no end of a head.
     std::string output_;
     std::size_t output_sent_ = 0;
     std::string subprotocol_;
     OnHandOver on_hand_over_;
-    std::optional<MonotonicTime> waiting_since_;
-    bool* destroyed_ = nullptr;  // Set while a call out may destroy us.
+    std::optional<MonotonicTime> waiting_since_;  // Set by the first tick of a wait.
 };
 
 }  // namespace firehose::http

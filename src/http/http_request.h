@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
+
 /// One request's head, decoded: what a route needs and nothing of the parser's.
 ///
 /// Lifetime: a value. Threads: none. Cost: strings; requests are rare, streams are long.
@@ -37,6 +39,15 @@ struct HttpRequest {
     /// Whether a comma-separated header lists `token`, whatever its case.
     [[nodiscard]] bool header_lists(std::string_view name, std::string_view token) const;
 };
+
+/// Why a head was refused: the status to answer with, and what would be right.
+struct RequestError {
+    unsigned status = 400;
+    std::string explanation;
+};
+
+/// Parses one complete head, from the request line to the empty line.
+[[nodiscard]] Result<HttpRequest, RequestError> parse_request(std::string_view head);
 
 /// Decodes %XX; nothing if a '%' is not followed by two hex digits, or NUL is written.
 [[nodiscard]] std::optional<std::string> percent_decode(std::string_view text);
