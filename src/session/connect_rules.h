@@ -25,7 +25,7 @@ inline constexpr std::uint32_t kNeverExpires = 0xFFFF'FFFF;
 
 /// Named limits, from the configuration and, where they differ, from who is connecting.
 struct ConnectLimits {
-    std::uint16_t keep_alive_max_s = 0;                   // 0: the client's own, even none.
+    std::uint16_t keep_alive_max_s = 0;  // 0 and 65'535: the client's own, even none.
     std::uint32_t session_expiry_max_s = kNeverExpires;   // 0: sessions end with their connection.
     std::uint32_t v311_session_expiry_s = kNeverExpires;  // Of a 3.1.1 session that is kept.
     std::uint16_t outbound_inflight_max = 20;             // Ours, whatever Receive Maximum says.
@@ -74,9 +74,10 @@ std::ostream& operator<<(std::ostream& out, const ConnectRefusal& refusal);
 [[nodiscard]] mqtt::Connack connack(const ConnectTerms& terms, const ConnectLimits& limits,
                                     bool session_present);
 
-/// The session expiry that a DISCONNECT leaves, or that it may not: 0 cannot become more.
-/// `requested` is the packet's Session Expiry Interval, absent where it had none.
+/// The session expiry that a DISCONNECT leaves: `requested_s` within our limit, or what was agreed
+/// where it has none. Fails with 0x82 if CONNECT asked for 0 and this asks for more.
 [[nodiscard]] Result<std::uint32_t, mqtt::ProtocolError> expiry_after_disconnect(
-    std::uint32_t agreed_s, std::optional<std::uint32_t> requested_s, const ConnectLimits& limits);
+    const ConnectTerms& terms, std::optional<std::uint32_t> requested_s,
+    const ConnectLimits& limits);
 
 }  // namespace firehose::session

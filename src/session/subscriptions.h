@@ -40,7 +40,7 @@ struct MatchQuery {
 struct Match {
     mqtt::Qos qos = mqtt::Qos::at_most_once;  // The highest granted [MQTT-3.3.4-2].
     bool retain_as_published = false;         // Any of them asks for it.
-    std::vector<std::uint32_t> ids;           // All identifiers, in filter order [MQTT-3.3.4-4].
+    std::vector<std::uint32_t> ids;           // All, ascending, repeated ones too [MQTT-3.3.4-4].
 
     friend bool operator==(const Match&, const Match&) = default;
 };
