@@ -23,13 +23,13 @@ bool has_control(std::string_view text) {
 }  // namespace
 
 std::string name_problem(std::string_view text) {
-    return is_word(text) ? "" : "only letters, digits, - _ . and no dash first";
+    return is_word(text) ? "" : "may have only letters, digits, - _ . and no dash first";
 }
 
 std::string host_problem(std::string_view text) {
     const bool plain = std::ranges::all_of(
         text, [](char byte) { return is_word_byte(byte) || byte == ':' || byte == '%'; });
-    return plain && !text.starts_with('-') ? "" : "not a host name or an address";
+    return plain && !text.starts_with('-') ? "" : "is not a host name or an address";
 }
 
 std::string user_problem(std::string_view text) {
@@ -47,16 +47,16 @@ std::string topic_problem(std::string_view text) {
 }
 
 std::string event_type_problem(std::string_view text) {
-    return is_word(text) ? "" : "only letters, digits, - _ . and no dash first";
+    return is_word(text) ? "" : "may have only letters, digits, - _ . and no dash first";
 }
 
 std::string deny_rule_problem(std::string_view text) {
-    constexpr std::string_view kProject = "project:";
     if (text == "private" || text == "draft") return "";
-    if (text.starts_with(kProject)) {
-        return text.size() > kProject.size() ? "" : "names no project";
+    for (const std::string_view kind : {"project:", "type:"}) {
+        if (text == kind) return "names nothing";
+        if (text.starts_with(kind)) return "";
     }
-    return "is no rule; there are `project:<name>`, `private`, `draft`";
+    return "is no rule: there are project:NAME, type:NAME, private, draft";
 }
 
 }  // namespace firehose::config

@@ -45,9 +45,20 @@ std::error_code write_all(int file, std::string_view text) {
     return {};
 }
 
-std::error_code write_and_sync(Descriptor& file, std::string_view text) {
+/// Gives the new file to whom the old one belongs: root may edit what a service must read.
+std::error_code keep_owner(const std::string& path, int file) {
+    struct stat before{};
+    struct stat now{};
+    if (::stat(path.c_str(), &before) != 0) return {};  // There is none: it stays ours.
+    if (::fstat(file, &now) != 0) return last_error();
+    if (before.st_uid == now.st_uid && before.st_gid == now.st_gid) return {};
+    return ::fchown(file, before.st_uid, before.st_gid) == 0 ? std::error_code{} : last_error();
+}
+
+std::error_code write_and_sync(Descriptor& file, const std::string& path, std::string_view text) {
     // mkstemp made it 0600 already; an explicit mode does not depend on its version.
     if (::fchmod(file.number(), S_IRUSR | S_IWUSR) != 0) return last_error();
+    if (auto failed = keep_owner(path, file.number())) return failed;
     if (auto failed = write_all(file.number(), text)) return failed;
     if (::fsync(file.number()) != 0) return last_error();
     if (!file.close_now()) return last_error();
@@ -77,7 +88,7 @@ std::error_code write_private_file(const std::string& path, std::string_view tex
     std::string temporary = path + ".XXXXXX";
     Descriptor file{::mkostemp(temporary.data(), O_CLOEXEC)};
     if (!file.is_open()) return last_error();
-    auto failed = write_and_sync(file, text);
+    auto failed = write_and_sync(file, path, text);
     if (!failed && ::rename(temporary.c_str(), path.c_str()) != 0) failed = last_error();
     if (failed) {
         ::unlink(temporary.c_str());

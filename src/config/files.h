@@ -16,7 +16,8 @@ namespace firehose::config {
 [[nodiscard]] Result<std::string, std::string> read_file(const std::string& path,
                                                          std::size_t bytes_max);
 
-/// Replaces a file, mode 0600: temporary file beside it, fsync, rename, fsync of the folder.
+/// Replaces a file, mode 0600, same owner: temporary file beside it, fsync, rename, fsync of the
+/// folder.
 /// On failure the old file is as it was and the temporary one is gone.
 [[nodiscard]] std::error_code write_private_file(const std::string& path, std::string_view text);
 

@@ -336,8 +336,9 @@ constexpr Option kOptions[] = {
      .max = 256,
      .field = &at<&Settings::source, &SourceSettings::deny>,
      .check = &deny_rule_problem,
-     .doc = "Gerrit events that are withheld, and counted. `project:<name>`: about that project; "
-            "`private`: about a private change; `draft`: about a draft. `[]` lets everything pass.",
+     .doc = "Gerrit events that are withheld, and counted. `project:NAME`: that name this project; "
+            "`type:NAME`: of this type; `private`: about a private change; `draft`: about a draft. "
+            "`[]` lets everything pass.",
      .example = "[\"project:All-Users\", \"project:secret/plans\", \"private\", \"draft\"]"},
     {.key = "source.buffer_bytes",
      .type = Bytes{},

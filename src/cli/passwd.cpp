@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/command.h"
+#include "cli/report.h"
+#include "config/files.h"
+#include "config/password_file.h"
+
+namespace firehose::cli {
+namespace {
+
+constexpr std::size_t kPasswordBytesMax = 65'535;
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  firehose passwd users.pw ci                  asks for the password, twice, without showing "
+    "it\n"
+    "  firehose passwd users.pw ci < secret.txt     takes the first line of a file\n"
+    "  firehose passwd users.pw ci --delete\n"
+    "\n"
+    "The file is made if it is missing, and replaced in one step, readable by its owner only.\n"
+    "A password is never taken from the command line, where other users could see it.\n"
+    "Exit codes: 0 done; 1 the file could not be written, or there is no such user; 2 wrong usage\n"
+    "or a broken file.";
+
+struct PasswdFlags {
+    std::string file;
+    std::string user;
+    bool is_delete = false;
+};
+
+/// Turns a terminal's echo off while it lives.
+class NoEcho {
+public:
+    NoEcho() : is_on_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
+        if (!is_on_) return;
+        termios silent = before_;
+        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        silent.c_lflag |= ECHONL;
+        is_on_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+    }
+    ~NoEcho() {
+        if (is_on_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    }
+    NoEcho(const NoEcho&) = delete;
+    NoEcho& operator=(const NoEcho&) = delete;
+
+    [[nodiscard]] bool is_on() const noexcept { return is_on_; }
+
+private:
+    termios before_{};
+    bool is_on_;
+};
+
+/// One line of standard input without its end; nullopt at the end of the input or beyond a
+/// password.
+std::optional<std::string> read_line() {
+    std::string line;
+    char byte = 0;
+    while (true) {
+        const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) {
+            if (line.empty()) return std::nullopt;
+            return line;
+        }
+        if (byte == '\n') {
+            if (line.ends_with('\r')) line.pop_back();
+            return line;
+        }
+        line += byte;
+        if (line.size() > kPasswordBytesMax) return std::nullopt;
+    }
+}
+
+std::optional<std::string> ask(const char* prompt) {
+    std::fputs(prompt, stderr);
+    return read_line();
+}
+
+/// From the prompt, twice, or from the first line of a file or pipe; nullopt once that was refused.
+std::optional<std::string> read_password() {
+    if (::isatty(STDIN_FILENO) != 1) {
+        auto password = read_line();
+        if (!password) std::fputs("firehose passwd: no password on standard input\n", stderr);
+        return password;
+    }
+    const NoEcho silence;
+    if (!silence.is_on()) {
+        std::fputs("firehose passwd: the terminal would show the password\n", stderr);
+        return std::nullopt;
+    }
+    auto password = ask("Password: ");
+    if (!password) return std::nullopt;
+    if (ask("The same again: ") != password) {
+        std::fputs("firehose passwd: they differ; nothing was changed\n", stderr);
+        return std::nullopt;
+    }
+    return password;
+}
+
+std::optional<config::PasswordFile> open_users(const PasswdFlags& flags) {
+    const bool is_new = ::access(flags.file.c_str(), F_OK) != 0 && errno == ENOENT;
+    if (is_new && !flags.is_delete) return config::PasswordFile{};
+    auto users = config::PasswordFile::load(flags.file);
+    if (users) return *std::move(users);
+    print(users.error());
+    return std::nullopt;
+}
+
+int write(const PasswdFlags& flags, const config::PasswordFile& users, const char* what) {
+    if (const auto failed = config::write_private_file(flags.file, users.text())) {
+        std::fprintf(stderr, "firehose passwd: %s: %s; it is as it was\n", flags.file.c_str(),
+                     failed.message().c_str());
+        return kExitFailed;
+    }
+    std::printf("%s: %s %s\n", flags.file.c_str(), what, flags.user.c_str());
+    return kExitOk;
+}
+
+int run(const PasswdFlags& flags) {
+    auto users = open_users(flags);
+    if (!users) return kExitUsage;
+    if (flags.is_delete) {
+        if (!users->erase(flags.user)) {
+            std::fprintf(stderr, "firehose passwd: %s has no user %s\n", flags.file.c_str(),
+                         flags.user.c_str());
+            return kExitFailed;
+        }
+        return write(flags, *users, "deleted");
+    }
+    const auto password = read_password();
+    if (!password) return kExitUsage;
+    if (const std::string problem = users->set(flags.user, *password); !problem.empty()) {
+        std::fprintf(stderr, "firehose passwd: %s\n", problem.c_str());
+        return kExitUsage;
+    }
+    return write(flags, *users, "set the password of");
+}
+
+}  // namespace
+
+void add_passwd_command(CLI::App& program, int& exit_code) {
+    CLI::App* passwd = program.add_subcommand(
+        "passwd", "Gives a user a password, in a file that mosquitto reads too");
+    auto flags = std::make_shared<PasswdFlags>();
+    passwd->add_option("FILE", flags->file, "The password file")->required();
+    passwd->add_option("USER", flags->user, "The user's name")->required();
+    passwd->add_flag("--delete", flags->is_delete, "Take the user out of the file");
+    passwd->footer(kExamples);
+    passwd->callback([flags, &exit_code] { exit_code = run(*flags); });
+}
+
+}  // namespace firehose::cli

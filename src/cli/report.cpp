@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/report.h"
+
+#include <cstdio>
+
+#include "bus/acl.h"
+#include "config/files.h"
+#include "config/load.h"
+#include "config/password_file.h"
+
+namespace firehose::cli {
+namespace {
+
+constexpr std::size_t kAclBytesMax = 16 * 1024 * 1024;
+
+config::ConfigErrors acl_errors(const std::string& path) {
+    const auto text = config::read_file(path, kAclBytesMax);
+    if (!text) return {{path, 0, "", text.error(), ""}};
+    const auto acl = bus::Acl::parse(*text);
+    config::ConfigErrors errors;
+    if (acl) return errors;
+    for (const bus::AclError& error : acl.error()) {
+        errors.push_back({path, error.line, "", error.problem, ""});
+    }
+    return errors;
+}
+
+}  // namespace
+
+void print(const config::ConfigErrors& errors) {
+    for (const config::ConfigError& error : errors) {
+        std::fprintf(stderr, "%s\n", to_string(error).c_str());
+    }
+}
+
+std::optional<config::Settings> read_settings(const std::string& path) {
+    if (!path.ends_with(".toml")) {
+        std::fprintf(stderr,
+                     "%s: its name does not end in .toml, so it is taken for a mosquitto.conf; "
+                     "support for those comes with a later release. Write a firehose.toml: "
+                     "`firehose serve --help-config` lists its keys.\n",
+                     path.c_str());
+        return std::nullopt;
+    }
+    auto settings = config::load_file(path);
+    if (!settings) {
+        print(settings.error());
+        return std::nullopt;
+    }
+    return *std::move(settings);
+}
+
+bool files_are_good(const config::Settings& settings) {
+    config::ConfigErrors errors;
+    if (const std::string& path = settings.auth.password_file; !path.empty()) {
+        if (const auto users = config::PasswordFile::load(path); !users) errors = users.error();
+    }
+    if (const std::string& path = settings.auth.acl_file; !path.empty()) {
+        for (config::ConfigError& error : acl_errors(path)) errors.push_back(std::move(error));
+    }
+    print(errors);
+    return errors.empty();
+}
+
+}  // namespace firehose::cli
