@@ -24,7 +24,8 @@ bool is_known(std::string_view if_none_match, std::string_view etag) noexcept {
 }  // namespace
 
 bool StaticFiles::serve(HttpConnection& connection, const HttpRequest& request) const {
-    const std::string_view path = request.path == "/" ? "/index.html" : request.path;
+    const std::string_view path =
+        request.path == "/" ? std::string_view{"/index.html"} : std::string_view{request.path};
     for (const EmbeddedFile& file : files_) {
         if (file.path != path) continue;
         const Headers headers{{"ETag", std::string{file.etag}},
