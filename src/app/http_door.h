@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "bus/shard.h"
+#include "http/http_connection.h"
+#include "http/static_files.h"
+
+/// What the HTTP port answers: the page, /events, /healthz, and WebSocket upgrades to MQTT.
+///
+/// Ownership: owns HTTP connections until they end or their stream changes hands to the shard.
+/// Threads:   its loop's; one door a shard. Source: rule **Doors**, rule **WebSocket**.
+namespace firehose::app {
+
+class HttpDoor final : public http::HttpRouter {
+public:
+    HttpDoor(bus::Shard& shard, http::HttpLimits limits, std::size_t connections_max)
+        : shard_(shard),
+          limits_(limits),
+          connections_max_(connections_max),
+          files_(http::web_files()) {}
+
+    void accept(std::unique_ptr<ByteStream> stream);
+    void on_tick(MonotonicTime now);
+    /// Destroys the connections that ended in this turn.
+    void end_turn() { ended_.clear(); }
+    void close_all();
+
+    void on_request(http::HttpConnection& connection, const http::HttpRequest& request) override;
+    void on_done(http::HttpConnection& connection) override;
+
+private:
+    void stream_events(http::HttpConnection& connection, const http::HttpRequest& request);
+
+    bus::Shard& shard_;
+    http::HttpLimits limits_;
+    std::size_t connections_max_;
+    http::StaticFiles files_;
+    std::unordered_map<http::HttpConnection*, std::unique_ptr<http::HttpConnection>> connections_;
+    std::vector<std::unique_ptr<http::HttpConnection>> ended_;
+};
+
+}  // namespace firehose::app

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/client.h"
+
+#include "base/assert.h"
+#include "bus/shard.h"
+
+namespace firehose::bus {
+
+Client::Client(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream, Encoding encoding)
+    : shard_(shard), id_(id), stream_(std::move(stream)), encoding_(encoding) {}
+
+bool Client::has_output_room() const {
+    return !is_blocked_ && output_.own_pending() < shard_.shared_.settings.own_bytes_target;
+}
+
+void Client::flush() {
+    if (is_blocked_ || is_closing_) return;
+    const std::uint64_t feed_offset = output_.feed_offset();
+    const bool is_done = output_.flush(*stream_);
+    if (is_closing_) return;  // The stream failed inside the write.
+    shard_.metrics_.bytes_sent.add(output_.feed_offset() - feed_offset);
+    if (!is_done && !output_.unfinished()) is_blocked_ = true;
+}
+
+void Client::on_writable() {
+    is_blocked_ = false;
+    flush();
+    if (!is_blocked_ && !is_closing_) shard_.queue_pull(*this);
+}
+
+Seq Client::position() const {
+    return mode_ == ReadMode::behind ? cursor_ : shard_.tail_position();
+}
+
+void Client::detach() {
+    if (mode_ == ReadMode::feed) {
+        Feed& feed = *output_.feed();
+        cursor_ = output_.leave().value_or(shard_.tail_position());
+        feed.members().erase(id_);
+        if (feed.members().empty()) shard_.condemn(feed);
+    } else if (mode_ != ReadMode::behind) {
+        cursor_ = shard_.tail_position();
+    }
+    if (const auto first_owed = take_owed()) cursor_ = *first_owed;
+    mode_ = ReadMode::behind;
+}
+
+void Client::attach() {
+    FH_ASSERT(mode_ == ReadMode::behind && cursor_ == shard_.tail_position());
+    FH_ASSERT(!output_.unfinished());
+    fetched_.clear();
+    if (subscriptions().is_empty()) {
+        mode_ = ReadMode::idle;
+    } else if (is_feedable()) {
+        Feed& feed = shard_.feed_for(*this);
+        feed.members().insert(id_);
+        output_.join(feed);
+        mode_ = ReadMode::feed;
+    } else {
+        mode_ = ReadMode::tail;
+    }
+}
+
+void Client::reselect() {
+    detach();
+    if (cursor_ == shard_.tail_position() && !output_.unfinished()) {
+        attach();
+    } else {
+        shard_.queue_pull(*this);
+    }
+}
+
+}  // namespace firehose::bus

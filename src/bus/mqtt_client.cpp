@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/mqtt_client.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "bus/shard.h"
+#include "ws/encoder.h"
+
+namespace firehose::bus {
+namespace {
+
+const Identity kNobody{};
+const session::Subscriptions kNoSubscriptions{};
+
+/// One for all clients of a thread: decoded WebSocket payload on its way to the packets.
+thread_local std::array<std::byte, 16 * 1024> t_websocket_scratch;
+
+}  // namespace
+
+MqttClient::MqttClient(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream,
+                       bool is_websocket)
+    : Client(shard, id, std::move(stream), mqtt_encoding(mqtt::Version::v311, is_websocket)),
+      handshake_(shard.settings().connect_timeout),
+      accepted_at_(shard.now()) {
+    if (is_websocket) websocket_.emplace(ws::DecoderOptions{});
+}
+
+const Identity& MqttClient::identity() const {
+    return session_ == nullptr ? kNobody : session_->identity;
+}
+
+const session::Subscriptions& MqttClient::subscriptions() const {
+    return session_ == nullptr ? kNoSubscriptions : session_->subscriptions;
+}
+
+std::uint32_t MqttClient::packet_bytes_max() const noexcept {
+    return terms_.outbound_packet_max == 0xFFFF'FFFF ? 0 : terms_.outbound_packet_max;
+}
+
+bool MqttClient::is_feedable() const {
+    return subscriptions().is_feedable();
+}
+
+// Bytes to packets.
+
+void MqttClient::on_bytes(ByteSpan bytes) {
+    if (is_closing_) return;
+    shard_.metrics_.bytes_received.add(bytes.size());
+    if (websocket_) {
+        on_websocket_bytes(bytes);
+    } else {
+        consume(bytes);
+    }
+}
+
+void MqttClient::on_websocket_bytes(ByteSpan bytes) {
+    ByteSpan input = bytes;
+    while (!is_closing_) {
+        const ws::Event event = websocket_->next(input, t_websocket_scratch);
+        switch (event.kind) {
+            case ws::Event::Kind::none:
+                return;
+            case ws::Event::Kind::data:
+                consume(event.payload);
+                break;
+            case ws::Event::Kind::pong:
+                break;
+            case ws::Event::Kind::ping:
+                // A client that pings without reading its pongs is not answered beyond the bound.
+                if (output_.own_pending() < shard_.settings().replies_bytes_max) {
+                    ws::append_pong(output_.own(), event.payload);
+                    shard_.mark_dirty(*this);
+                }
+                break;
+            case ws::Event::Kind::closed:
+                ws::append_close(output_.own(), ws::CloseCode::normal, "");
+                end(session::ConnectionEnd::lost, true);
+                return;
+            case ws::Event::Kind::failed:
+                shard_.metrics_.protocol_errors.add();
+                ws::append_close(output_.own(), event.code, event.detail);
+                end(session::ConnectionEnd::lost, true);
+                return;
+        }
+    }
+}
+
+void MqttClient::consume(ByteSpan bytes) {
+    if (input_.empty() && hold_ == Hold::none) {
+        append(input_, bytes.subspan(execute(bytes)));
+        return;
+    }
+    append(input_, bytes);
+    if (hold_ != Hold::none) return;
+    ByteBuffer input = std::exchange(input_, {});
+    const std::size_t used = execute(input);
+    if (is_closing_ || used == input.size()) return;
+    input.erase(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(used));
+    input_ = std::move(input);
+}
+
+/// Executes complete packets; returns how many bytes they were.
+std::size_t MqttClient::execute(ByteSpan input) {
+    std::size_t used = 0;
+    while (!is_closing_ && hold_ == Hold::none && used < input.size()) {
+        if (output_.own_pending() > shard_.settings().replies_bytes_max) {
+            std::ignore = hold_back(Hold::replies);
+            break;
+        }
+        const Settings& settings = shard_.settings();
+        const auto frame = mqtt::next_frame(input.subspan(used), handshake_.is_connected()
+                                                                     ? settings.packet_bytes_max
+                                                                     : settings.connect_bytes_max);
+        if (!frame) {
+            std::ignore = fail(frame.error());
+            break;
+        }
+        if (!*frame) break;
+        shard_.metrics_.messages_received.add();
+        if (on_packet(**frame) == Flow::stop) break;
+        used += (*frame)->packet.size();
+    }
+    return is_closing_ ? input.size() : used;
+}
+
+MqttClient::Flow MqttClient::on_packet(const mqtt::Frame& frame) {
+    const session::Action action = handshake_.on_packet(frame.type);
+    switch (action.kind) {
+        case session::Action::Kind::proceed:
+            break;
+        case session::Action::Kind::close_in_silence:
+            shard_.metrics_.protocol_errors.add();
+            end(session::ConnectionEnd::lost, false);
+            return Flow::stop;
+        case session::Action::Kind::disconnect:
+            return disconnect(action.reason, action.statement);
+    }
+    if (keep_alive_) keep_alive_->on_packet(shard_.now());
+    return dispatch(frame);
+}
+
+MqttClient::Flow MqttClient::dispatch(const mqtt::Frame& frame) {
+    using mqtt::PacketType;
+    const mqtt::Version version = version_.value_or(mqtt::Version::v311);
+    // Decode, then hand on: a decoder's error is answered in one place.
+    const auto with = [this](const auto& decoded, auto method) {
+        if (!decoded) return fail(decoded.error());
+        return (this->*method)(*decoded);
+    };
+    switch (frame.type) {
+        case PacketType::connect:
+            return on_connect(frame);
+        case PacketType::publish:
+            return with(mqtt::decode_publish(frame, version), &MqttClient::on_publish);
+        case PacketType::puback:
+        case PacketType::pubrec:
+        case PacketType::pubcomp:
+            return with(mqtt::decode_ack(frame, version), &MqttClient::on_ack);
+        case PacketType::pubrel:
+            return with(mqtt::decode_ack(frame, version), &MqttClient::on_pubrel);
+        case PacketType::subscribe:
+            return with(mqtt::decode_subscribe(frame, version), &MqttClient::on_subscribe);
+        case PacketType::unsubscribe:
+            return with(mqtt::decode_unsubscribe(frame, version), &MqttClient::on_unsubscribe);
+        case PacketType::pingreq: {
+            const auto checked = mqtt::check_ping(frame);
+            if (!checked) return fail(checked.error());
+            mqtt::encode_pingresp(scratch_);  // [MQTT-3.12.4-1]
+            send_encoded();
+            return Flow::next;
+        }
+        case PacketType::disconnect:
+            return with(mqtt::decode_disconnect(frame, version), &MqttClient::on_disconnect);
+        case PacketType::auth:  // No CONNECT of ours has an authentication method: 0x8C.
+            return disconnect(mqtt::ReasonCode::protocol_error, "MQTT-4.12.0-1");
+        case PacketType::connack:
+        case PacketType::suback:
+        case PacketType::unsuback:
+        case PacketType::pingresp:
+            break;  // Never proceed: the handshake refuses them.
+    }
+    return disconnect(mqtt::ReasonCode::protocol_error, "");
+}
+
+MqttClient::Flow MqttClient::on_disconnect(const mqtt::Disconnect& packet) {
+    if (version_ == mqtt::Version::v5) {
+        const auto expiry =
+            session::expiry_after_disconnect(terms_, packet.session_expiry_s, limits_);
+        if (!expiry) return fail(expiry.error());
+        session_->expiry_s = *expiry;
+    }
+    end(packet.reason == mqtt::ReasonCode::success ? session::ConnectionEnd::disconnected
+                                                   : session::ConnectionEnd::disconnected_with_will,
+        true);
+    return Flow::stop;
+}
+
+// Answers.
+
+template <class Packet>
+void MqttClient::send(const Packet& packet) {
+    mqtt::encode(packet, version_.value_or(mqtt::Version::v311), scratch_);
+    send_encoded();
+}
+template void MqttClient::send(const mqtt::Connack&);
+template void MqttClient::send(const mqtt::Ack&);
+template void MqttClient::send(const mqtt::Suback&);
+template void MqttClient::send(const mqtt::Unsuback&);
+
+void MqttClient::send_encoded() {
+    append_packet(encoding_, scratch_, output_.own());
+    scratch_.clear();
+    shard_.metrics_.messages_sent.add();
+    shard_.mark_dirty(*this);
+}
+
+void MqttClient::flush_answers() {
+    mqtt::Ack answer;
+    while (session_ != nullptr && session_->inbound.pop_answer(answer)) send(answer);
+}
+
+void MqttClient::on_durable(log::Ticket up_to) {
+    if (session_ == nullptr || is_closing_) return;
+    session_->inbound.on_durable(up_to);
+    flush_answers();
+}
+
+void MqttClient::on_refused(log::Ticket ticket) {
+    if (session_ == nullptr || is_closing_) return;
+    shard_.metrics_.publishes_refused.add();
+    session_->inbound.on_refused(ticket, mqtt::ReasonCode::quota_exceeded);
+    if (session_->inbound.is_withheld() && !withheld_since_) withheld_since_ = shard_.now();
+    flush_answers();
+}
+
+// Holding back.
+
+MqttClient::Flow MqttClient::hold_back(Hold reason) {
+    hold_ = reason;
+    held_since_ = shard_.now();
+    if (keep_alive_) keep_alive_->on_held(shard_.now());
+    stream_->set_reading(false);
+    if (reason != Hold::authentication) shard_.hold(*this);
+    return Flow::stop;
+}
+
+void MqttClient::on_maybe_released() {
+    bool is_over = false;
+    switch (hold_) {
+        case Hold::none:
+        case Hold::authentication:
+            return;
+        case Hold::window:
+            is_over = session_->inbound.can_admit();
+            break;
+        case Hold::log:
+            is_over = !shard_.is_log_full();
+            break;
+        case Hold::replies:
+            is_over = output_.own_pending() <= shard_.settings().replies_bytes_max / 2;
+            break;
+    }
+    if (is_closing_) return;
+    if (is_over) {
+        release();
+    } else {
+        shard_.hold(*this);
+    }
+}
+
+void MqttClient::release() {
+    hold_ = Hold::none;
+    if (keep_alive_) keep_alive_->on_released(shard_.now());
+    stream_->set_reading(true);
+    consume({});
+}
+
+// The end.
+
+MqttClient::Flow MqttClient::fail(const mqtt::ProtocolError& error) {
+    shard_.metrics_.protocol_errors.add();
+    FH_LOG(debug, "protocol_error", {"client", identity().client_id}, {"detail", error.detail},
+           {"statement", error.statement}, {"offset", error.offset});
+    if (!version_) {
+        end(session::ConnectionEnd::lost, false);
+        return Flow::stop;
+    }
+    return disconnect(error.reason, error.statement);
+}
+
+MqttClient::Flow MqttClient::disconnect(mqtt::ReasonCode reason, std::string_view statement,
+                                        session::ConnectionEnd how) {
+    FH_LOG(debug, "client_disconnected", {"client", identity().client_id},
+           {"reason", mqtt::name(reason)}, {"statement", statement});
+    // Before 5.0 a server has no DISCONNECT: it closes. [MQTT-4.13.1-1]
+    if (version_ == mqtt::Version::v5 && session_ != nullptr) {
+        mqtt::encode(mqtt::Disconnect{.reason = reason}, *version_, scratch_);
+        send_encoded();
+    }
+    end(how, true);
+    return Flow::stop;
+}
+
+void MqttClient::on_taken_over() {
+    std::ignore = disconnect(mqtt::ReasonCode::session_taken_over, "MQTT-3.1.4-3",
+                             session::ConnectionEnd::taken_over);
+}
+
+void MqttClient::on_drain() {
+    if (is_closing_) return;
+    std::ignore = disconnect(mqtt::ReasonCode::server_shutting_down, "",
+                             session::ConnectionEnd::server_stopping);
+}
+
+void MqttClient::on_closed(const std::string& reason) {
+    FH_LOG(debug, "connection_closed", {"client", identity().client_id}, {"reason", reason});
+    if (!is_closing_) end_session_part(session::ConnectionEnd::lost);
+    shard_.bury(*this);
+}
+
+void MqttClient::end(session::ConnectionEnd how, bool is_polite) {
+    if (is_closing_) return;
+    end_session_part(how);
+    if (!is_polite) {
+        shard_.bury(*this);
+        return;
+    }
+    // What the socket does not take now is lost: the bus does not wait for a client.
+    if (!is_blocked_) std::ignore = output_.flush(*stream_);
+    is_closing_ = true;
+    stream_->shut_down();
+}
+
+/// The session goes on without its connection, or ends with it.
+void MqttClient::end_session_part(session::ConnectionEnd how) {
+    if (session_ == nullptr) return;
+    if (mode_ != ReadMode::idle) detach();
+    mode_ = ReadMode::idle;
+    leave_index();
+    ClientSession& session = *std::exchange(session_, nullptr);
+    session.client = nullptr;
+    session.cursor = cursor_;
+    session.inbound.on_disconnected();
+    retained_.clear();
+    shard_.on_session_left(session, how);
+}
+
+// Time.
+
+void MqttClient::on_tick() {
+    if (is_closing_) return;
+    const MonotonicTime now = shard_.now();
+    if (session_ == nullptr) {
+        const bool is_late =
+            handshake_.on_tick(now - accepted_at_).kind != session::Action::Kind::proceed ||
+            now - accepted_at_ > shard_.settings().connect_timeout;
+        if (is_late) end(session::ConnectionEnd::lost, false);
+        return;
+    }
+    if (keep_alive_->is_expired(now)) {  // [MQTT-3.1.2-22]
+        shard_.metrics_.keep_alive_timeouts.add();
+        std::ignore = disconnect(mqtt::ReasonCode::keep_alive_timeout, "MQTT-3.1.2-22");
+        return;
+    }
+    const Microseconds held_max = keep_alive_->held_max(shard_.settings().publish_stall_max);
+    const bool is_stalled =
+        (hold_ == Hold::window || hold_ == Hold::log) && now - held_since_ > held_max;
+    if (is_stalled || (withheld_since_ && now - *withheld_since_ > held_max)) {
+        std::ignore = disconnect(mqtt::ReasonCode::quota_exceeded, "");
+    }
+}
+
+void MqttClient::on_gap(Seq from, Seq to) {
+    FH_LOG(info, "reader_gap", {"client", identity().client_id}, {"from_seq", number(from)},
+           {"to_seq", number(to)});
+    shard_.metrics_.publishes_dropped.add();  // At least one; how many nobody can know any more.
+}
+
+}  // namespace firehose::bus

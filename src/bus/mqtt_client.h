@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "bus/authenticator.h"
+#include "bus/client.h"
+#include "bus/retained_view.h"
+#include "bus/session_store.h"
+#include "bus/sys_topics.h"
+#include "bus/tail_index.h"
+#include "mqtt/codec.h"
+#include "session/connect_rules.h"
+#include "session/handshake.h"
+#include "session/keep_alive.h"
+#include "session/topic_alias.h"
+#include "ws/decoder.h"
+
+/// One MQTT connection: finds packets in its bytes, asks the session's state machines what they
+/// mean, and performs it on the shard.
+///
+/// One packet, one `on_<packet>()`, in the source file of that name. A packet that cannot be
+/// executed yet (a password is being checked, the log or the window is full) stays in the input
+/// and the socket is not read meanwhile: `hold_` says why.
+/// Ownership: the shard owns it; it refers to its ClientSession, which may outlive it.
+/// Threads:   the shard's.
+/// Source:    MQTT 5.0 chapters 3 and 4; rules **Back-pressure**, **Position of a packet**.
+namespace firehose::bus {
+
+class MqttClient final : public Client {
+public:
+    MqttClient(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream,
+               bool is_websocket);
+
+    // ByteStreamHandler
+    void on_bytes(ByteSpan bytes) override;
+    void on_closed(const std::string& reason) override;
+
+    // Client
+    [[nodiscard]] const Identity& identity() const override;
+    [[nodiscard]] const session::Subscriptions& subscriptions() const override;
+    [[nodiscard]] std::uint32_t packet_bytes_max() const noexcept override;
+    [[nodiscard]] bool is_feedable() const override;
+    [[nodiscard]] Taken deliver(const PlacedRecord& placed) override;
+    [[nodiscard]] bool owes() const override;
+    [[nodiscard]] bool owe(Seq seq) override;
+    [[nodiscard]] std::optional<Seq> take_owed() override;
+    [[nodiscard]] Pulled pull_own() override;
+    void on_tick() override;
+    void on_gap(Seq from, Seq to) override;
+    void on_drain() override;
+
+    // From the shard.
+    void on_auth(AuthResult result);
+    void on_durable(log::Ticket up_to);
+    void on_refused(log::Ticket ticket);
+    /// At the end of a turn in which it was held: goes on reading if the reason is gone.
+    void on_maybe_released();
+    /// Another connection took the session over [MQTT-3.1.4-3].
+    void on_taken_over();
+    void send_sys(const SysTopics::Values& values, const std::vector<std::string>* only) override;
+
+private:
+    enum class Hold : std::uint8_t { none, authentication, window, log, replies };
+    struct RetainedCopies {
+        std::string filter;
+        Seq max_seq{};
+        std::optional<std::string> resume_after;
+        std::deque<RetainedView::Entry> entries;  // Of the page at hand.
+        bool is_last_page = false;
+    };
+    enum class Flow : std::uint8_t { next, stop };
+
+    // mqtt_client.cpp: bytes to packets, answers, the end.
+    [[nodiscard]] std::size_t execute(ByteSpan input);
+    [[nodiscard]] Flow on_packet(const mqtt::Frame& frame);
+    [[nodiscard]] Flow dispatch(const mqtt::Frame& frame);
+    void consume(ByteSpan bytes);
+    void on_websocket_bytes(ByteSpan bytes);
+    [[nodiscard]] Flow fail(const mqtt::ProtocolError& error);
+    [[nodiscard]] Flow disconnect(mqtt::ReasonCode reason, std::string_view statement,
+                                  session::ConnectionEnd end = session::ConnectionEnd::lost);
+    [[nodiscard]] Flow hold_back(Hold reason);
+    void release();
+    [[nodiscard]] Flow on_disconnect(const mqtt::Disconnect& packet);
+    template <class Packet>
+    void send(const Packet& packet);
+    void send_encoded();
+    void flush_answers();
+    /// Ends the connection: the will, the session, the stream. `is_polite`: what is queued is
+    /// sent first.
+    void end(session::ConnectionEnd how, bool is_polite);
+    void end_session_part(session::ConnectionEnd how);
+
+    // on_connect.cpp
+    [[nodiscard]] Flow on_connect(const mqtt::Frame& frame);
+    void accept();
+    void refuse(mqtt::ReasonCode reason, std::string_view statement);
+    void take_session();
+
+    // on_publish.cpp
+    [[nodiscard]] Flow on_publish(const mqtt::Publish& publish);
+    [[nodiscard]] mqtt::ReasonCode judge(const mqtt::Publish& publish, std::string_view topic);
+    [[nodiscard]] Flow on_pubrel(const mqtt::Ack& ack);
+
+    // on_subscribe.cpp
+    [[nodiscard]] Flow on_subscribe(const mqtt::Subscribe& subscribe);
+    [[nodiscard]] mqtt::ReasonCode subscribe_one(const mqtt::Subscribe::Entry& entry,
+                                                 std::uint32_t id);
+    [[nodiscard]] Flow on_unsubscribe(const mqtt::Unsubscribe& unsubscribe);
+    void enter_index();
+    void leave_index();
+    void refresh_index();
+
+    // on_ack.cpp: what the client acknowledges, and deliveries.
+    [[nodiscard]] Flow on_ack(const mqtt::Ack& ack);
+    [[nodiscard]] Flow act_on(const session::AckOutcome& outcome, const mqtt::Ack& ack);
+    [[nodiscard]] Pulled pull_resends();
+    [[nodiscard]] Pulled pull_owed();
+    [[nodiscard]] Pulled pull_retained();
+    void send_delivery(const PlacedRecord& placed, const session::Match& match, bool retain);
+    [[nodiscard]] bool set_expiry(const PlacedRecord& placed, DeliveryOptions& options) const;
+    void send_retained(const RetainedView::Entry& entry, const session::Subscription& wanted);
+    void send_again(const session::InFlight& in_flight, const PlacedRecord& placed);
+
+    session::Handshake handshake_;
+    MonotonicTime accepted_at_;
+    std::optional<ws::Decoder> websocket_;
+    std::optional<mqtt::Version> version_;
+    Hold hold_ = Hold::none;
+    MonotonicTime held_since_;
+    ByteBuffer input_;
+    ByteBuffer scratch_;  // One encoded packet; empty between packets.
+
+    // From CONNECT on.
+    session::ConnectTerms terms_;
+    session::ConnectLimits limits_;
+    std::string user_name_;
+    bool has_user_name_ = false;
+    session::Will pending_will_;
+    std::optional<session::KeepAlive> keep_alive_;
+    std::optional<session::TopicAliases> aliases_;
+    ClientSession* session_ = nullptr;
+    std::optional<TailIndex::Slot> slot_;
+    std::deque<RetainedCopies> retained_;
+    std::optional<session::InFlight> resending_;  // Waits for its record.
+    std::optional<MonotonicTime> withheld_since_;
+    bool is_standard_ = false;
+    bool session_present_ = false;
+    bool wants_sys_ = false;
+};
+
+}  // namespace firehose::bus

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/mqtt_client.h"
+#include "bus/shard.h"
+
+// Deliveries to the client, and what it acknowledges.
+namespace firehose::bus {
+
+MqttClient::Flow MqttClient::on_ack(const mqtt::Ack& ack) {
+    session::Outbound& outbound = session_->outbound;
+    switch (ack.type) {
+        case mqtt::PacketType::puback:
+            return act_on(outbound.on_puback(ack.packet_id), ack);
+        case mqtt::PacketType::pubrec:
+            return act_on(outbound.on_pubrec(ack.packet_id, ack.reason), ack);
+        default:
+            return act_on(outbound.on_pubcomp(ack.packet_id), ack);
+    }
+}
+
+MqttClient::Flow MqttClient::act_on(const session::AckOutcome& outcome, const mqtt::Ack& ack) {
+    switch (outcome.kind) {
+        case session::AckOutcome::Kind::done:
+            shard_.queue_pull(*this);
+            break;
+        case session::AckOutcome::Kind::send_pubrel:
+            send(mqtt::Ack{.type = mqtt::PacketType::pubrel,
+                           .packet_id = ack.packet_id,
+                           .reason = outcome.reason});
+            break;
+        case session::AckOutcome::Kind::ignore:
+            break;
+        case session::AckOutcome::Kind::protocol_error:
+            return disconnect(outcome.reason, outcome.statement);
+    }
+    return Flow::next;
+}
+
+Taken MqttClient::deliver(const PlacedRecord& placed) {
+    const log::Record& record = placed.record;
+    if (record.kind != log::RecordKind::message) return Taken::yes;
+    session::Match match;
+    const session::MatchQuery query{
+        .name = record.topic, .seq = placed.seq, .is_own = record.publisher == session_->publisher};
+    if (!subscriptions().match(query, match)) return Taken::yes;
+    if (!shard_.shared_.acl.may_read(identity(), record.topic)) return Taken::yes;
+    const bool is_qos_0 =
+        match.qos == mqtt::Qos::at_most_once || record.qos == 0;  // [MQTT-3.8.4-8]
+    if (is_qos_0 && placed.seq < session_->qos_0_from) return Taken::yes;
+    // One position for all QoS: a full window holds QoS 0 back as well.
+    if (!session_->outbound.has_room()) return Taken::window_full;
+    match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record.qos));
+    send_delivery(placed, match,
+                  match.retain_as_published && record.retain);  // [MQTT-3.3.1-12], [-13]
+    return Taken::yes;
+}
+
+/// There is room in the window. Expired records are skipped (rule **Expiry**).
+void MqttClient::send_delivery(const PlacedRecord& placed, const session::Match& match,
+                               bool retain) {
+    DeliveryOptions options{.qos = match.qos, .retain = retain, .subscription_ids = match.ids};
+    if (!set_expiry(placed, options)) return;
+    if (match.qos != mqtt::Qos::at_most_once) {
+        options.packet_id = session_->outbound.begin(
+            {.seq = placed.seq, .qos = match.qos, .retain = retain, .subscription_ids = match.ids});
+    }
+    if (encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own())) {
+        shard_.metrics_.publishes_sent.add();
+        shard_.metrics_.messages_sent.add();
+        shard_.mark_dirty(*this);
+        return;
+    }
+    shard_.metrics_.too_large.add();  // Counts as delivered [MQTT-3.1.2-25].
+    if (options.packet_id != 0) session_->outbound.drop(options.packet_id);
+}
+
+/// False: the record has expired. [MQTT-3.3.2-5], [MQTT-3.3.2-6]
+bool MqttClient::set_expiry(const PlacedRecord& placed, DeliveryOptions& options) const {
+    if (!placed.record.expires) return true;
+    const Microseconds left = *placed.record.expires - shard_.wall();
+    if (left.count() <= 0) return false;
+    options.message_expiry_s =
+        static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(left).count());
+    return true;
+}
+
+bool MqttClient::owes() const {
+    return session_ != nullptr && !session_->owed.is_empty();
+}
+
+bool MqttClient::owe(Seq seq) {
+    return session_->owed.push(seq);
+}
+
+std::optional<Seq> MqttClient::take_owed() {
+    if (!owes()) return std::nullopt;
+    const Seq first = session_->owed.front();
+    session_->owed.clear();
+    return first;
+}
+
+Pulled MqttClient::pull_own() {
+    if (session_ == nullptr) return Pulled::waits;
+    for (const auto step :
+         {&MqttClient::pull_resends, &MqttClient::pull_owed, &MqttClient::pull_retained}) {
+        const Pulled pulled = (this->*step)();
+        if (pulled != Pulled::done) return pulled;
+    }
+    return Pulled::done;
+}
+
+/// What was in flight when the connection before ended [MQTT-4.4.0-1], in order [MQTT-4.6.0-1].
+Pulled MqttClient::pull_resends() {
+    session::Outbound& outbound = session_->outbound;
+    while (true) {
+        if (!has_output_room()) return Pulled::again;
+        if (!resending_) {
+            const session::InFlight* in_flight = outbound.next_resend();
+            if (in_flight == nullptr) break;
+            resending_ = *in_flight;
+        }
+        if (resending_->awaits == session::InFlight::Awaits::pubcomp) {
+            send(mqtt::Ack{.type = mqtt::PacketType::pubrel, .packet_id = resending_->packet_id});
+            resending_.reset();
+            continue;
+        }
+        log::BlockRef block;
+        std::size_t index = 0;
+        switch (shard_.look_up(*this, resending_->seq, block, index)) {
+            case Shard::Lookup::later:
+                return Pulled::waits;
+            case Shard::Lookup::found:
+                send_again(*resending_, Shard::placed(*block, index));
+                break;
+            case Shard::Lookup::gone:
+                shard_.metrics_.publishes_dropped.add();
+                outbound.drop(resending_->packet_id);
+                break;
+        }
+        resending_.reset();
+    }
+    return Pulled::done;
+}
+
+void MqttClient::send_again(const session::InFlight& in_flight, const PlacedRecord& placed) {
+    DeliveryOptions options{.qos = in_flight.qos,
+                            .dup = true,  // [MQTT-3.3.1-1]
+                            .retain = in_flight.retain,
+                            .packet_id = in_flight.packet_id,
+                            .subscription_ids = in_flight.subscription_ids};
+    // What has expired on the way is still owed its exchange: the client may have it already.
+    if (!set_expiry(placed, options)) options.message_expiry_s = 0;
+    if (encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own())) {
+        shard_.metrics_.messages_sent.add();
+        shard_.mark_dirty(*this);
+    } else {
+        session_->outbound.drop(in_flight.packet_id);
+    }
+}
+
+Pulled MqttClient::pull_owed() {
+    while (owes()) {
+        if (!has_output_room()) return Pulled::again;
+        if (!session_->outbound.has_room()) return Pulled::waits;
+        log::BlockRef block;
+        std::size_t index = 0;
+        switch (shard_.look_up(*this, session_->owed.front(), block, index)) {
+            case Shard::Lookup::later:
+                return Pulled::waits;
+            case Shard::Lookup::gone:
+                shard_.metrics_.publishes_dropped.add();
+                break;
+            case Shard::Lookup::found:
+                if (deliver(Shard::placed(*block, index)) == Taken::window_full) {
+                    return Pulled::waits;
+                }
+                break;
+        }
+        session_->owed.pop();
+    }
+    return Pulled::done;
+}
+
+/// Retained copies: an iterator, pulled as the socket drains (rule **Position of a packet**).
+Pulled MqttClient::pull_retained() {
+    while (!retained_.empty()) {
+        RetainedCopies& copies = retained_.front();
+        const session::Subscription* wanted = subscriptions().find(copies.filter);
+        if (wanted == nullptr || (copies.entries.empty() && copies.is_last_page)) {
+            retained_.pop_front();
+            continue;
+        }
+        if (copies.entries.empty()) {
+            // `max_seq` is exclusive here, inclusive there.
+            auto page = shard_.shared_.retained.page(
+                {.filter = copies.filter,
+                 .resume_after = copies.resume_after,
+                 .max_seq = static_cast<Seq>(number(copies.max_seq) - 1),
+                 .limits = {.scanned_max = shard_.settings().retained_scan_per_turn}});
+            copies.is_last_page = !page.next;
+            copies.resume_after = std::move(page.next);
+            std::move(page.entries.begin(), page.entries.end(), std::back_inserter(copies.entries));
+            if (copies.entries.empty() && !copies.is_last_page) return Pulled::again;
+            continue;
+        }
+        if (!has_output_room()) return Pulled::again;
+        if (wanted->options.qos != mqtt::Qos::at_most_once && !session_->outbound.has_room()) {
+            return Pulled::waits;
+        }
+        send_retained(copies.entries.front(), *wanted);
+        copies.entries.pop_front();
+    }
+    return Pulled::done;
+}
+
+void MqttClient::send_retained(const RetainedView::Entry& entry,
+                               const session::Subscription& wanted) {
+    std::size_t size = 0;
+    const auto record = log::decode_record(entry.record_bytes, size);
+    if (!record || !shard_.shared_.acl.may_read(identity(), record->topic)) return;
+    session::Match match{.qos = std::min(wanted.options.qos, static_cast<mqtt::Qos>(record->qos))};
+    if (wanted.id != 0) match.ids.push_back(wanted.id);
+    send_delivery({entry.seq, entry.time, *record}, match, true);  // [MQTT-3.3.1-8]
+}
+
+}  // namespace firehose::bus

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+#include "bus/mqtt_client.h"
+#include "bus/shard.h"
+
+// CONNECT: terms, password (elsewhere, later), session, CONNACK.
+namespace firehose::bus {
+
+MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
+    const auto decoded = mqtt::decode_connect(frame);
+    if (!decoded) {
+        const mqtt::ProtocolError& error = decoded.error();
+        if (error.reason == mqtt::ReasonCode::unsupported_protocol_version) {
+            refuse(error.reason, error.statement);  // [MQTT-3.1.2-2]
+        } else {
+            shard_.metrics_.protocol_errors.add();
+            FH_LOG(debug, "connect_malformed", {"detail", error.detail},
+                   {"statement", error.statement});
+            end(session::ConnectionEnd::lost, false);
+        }
+        return Flow::stop;
+    }
+    const mqtt::Connect& connect = *decoded;
+    version_ = connect.version;
+    encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
+
+    const Settings& settings = shard_.settings();
+    has_user_name_ = connect.user_name.has_value();
+    limits_ = {
+        .session_expiry_max_s = settings.session_expiry_max_s,
+        .v311_session_expiry_s = settings.session_expiry_max_s,
+        .outbound_inflight_max = settings.session_inflight_max,
+        .receive_maximum = settings.receive_maximum,
+        .v311_inflight_max = settings.publish_inflight_max,
+        .topic_alias_maximum = settings.topic_alias_maximum,
+        .packet_bytes_max = settings.packet_bytes_max,
+    };
+    is_standard_ = has_user_name_ || settings.anonymous_sessions == AnonymousSessions::standard;
+    if (!is_standard_) {
+        // An anonymous client owns no session on the server (rule **Home and hand-over**).
+        limits_.session_expiry_max_s = 0;
+        limits_.v311_session_expiry_s = 0;
+    }
+    auto terms = session::agree(connect, limits_,
+                                "auto-" + std::to_string(static_cast<std::uint64_t>(id_)) + "-" +
+                                    std::to_string(shard_.wall().since_epoch.count()));
+    if (!terms) {
+        const session::ConnectRefusal& refusal = terms.error();
+        if (refusal.has_connack) {
+            refuse(refusal.reason, refusal.statement);
+        } else {
+            end(session::ConnectionEnd::lost, false);
+        }
+        return Flow::stop;
+    }
+    terms_ = std::move(*terms);
+    if (connect.will) pending_will_.arm(*connect.will);
+    if (!has_user_name_) {
+        accept();
+        return is_closing_ ? Flow::stop : Flow::next;
+    }
+    user_name_ = *connect.user_name;
+    shard_.shared_.authenticator.check(
+        {.connection = id_,
+         .user_name = user_name_,
+         .password = std::string{as_text(connect.password.value_or(ByteSpan{}))},
+         .reply = &shard_.auth_replies()});
+    // The packet is done; what follows it waits for the answer.
+    std::ignore = hold_back(Hold::authentication);
+    return Flow::next;
+}
+
+void MqttClient::on_auth(AuthResult result) {
+    if (is_closing_ || hold_ != Hold::authentication) return;
+    switch (result) {
+        case AuthResult::accepted:
+            break;
+        case AuthResult::anonymous:
+            has_user_name_ = false;
+            break;
+        case AuthResult::refused:
+            refuse(mqtt::ReasonCode::bad_user_name_or_password, "MQTT-3.1.4-2");
+            return;
+        case AuthResult::busy:
+            refuse(mqtt::ReasonCode::server_busy, "");
+            return;
+    }
+    accept();
+    if (!is_closing_) release();
+}
+
+void MqttClient::refuse(mqtt::ReasonCode reason, std::string_view statement) {
+    shard_.metrics_.connects_refused.add();
+    FH_LOG(info, "client_refused", {"reason", mqtt::name(reason)}, {"statement", statement});
+    send(mqtt::Connack{.reason = reason});  // [MQTT-3.1.4-2]
+    end(session::ConnectionEnd::lost, true);
+}
+
+void MqttClient::accept() {
+    take_session();
+    const bool session_present = session_present_;
+    send(session::connack(terms_, limits_, session_present));
+    FH_LOG(debug, "client_connected", {"client", terms_.client_id},
+           {"user", session_->identity.user_name.value_or("")},
+           {"session_present", static_cast<int>(session_present)});
+    // The log is read from where the session stopped; QoS 0 only from now on.
+    if (session_present && !session_->subscriptions.is_empty()) {
+        session_->qos_0_from = shard_.tail_position();
+        cursor_ = is_feedable() ? shard_.tail_position() : session_->cursor;
+        mode_ = ReadMode::behind;
+        enter_index();
+        if (cursor_ == shard_.tail_position()) attach();
+    }
+    shard_.queue_pull(*this);
+}
+
+/// Finds, makes, or takes over the session [MQTT-3.1.4-3], [MQTT-3.1.2-4], [MQTT-3.1.2-5].
+void MqttClient::take_session() {
+    shard_.settle();
+    Identity who{.user_name = std::nullopt, .client_id = terms_.client_id};
+    if (has_user_name_) who.user_name = user_name_;
+    std::string key = SessionStore::key_of(who, is_standard_, id_);
+    ClientSession* session = shard_.sessions_.find(key);
+    if (session != nullptr && session->client != nullptr) {
+        shard_.metrics_.sessions_taken_over.add();
+        session->client->on_taken_over();
+        session = shard_.sessions_.find(key);  // It may have ended with its connection.
+    }
+    if (session != nullptr && terms_.clean_start) {
+        shard_.end_session(*session);
+        session = nullptr;
+    }
+    session_present_ = session != nullptr;
+    if (session == nullptr) {
+        session =
+            &shard_.sessions_.make(std::move(key), std::move(who), shard_.settings().owed_refs);
+    }
+    session->client = this;
+    session->expiry_s = terms_.session_expiry_s;
+    session->ends_at.reset();
+    session->will_due_at.reset();
+    session->will.on_resumed();  // [MQTT-3.1.3-9]
+    session->will = std::exchange(pending_will_, {});
+    if (const session::WillMessage* will = session->will.message()) {
+        // One that may not be published is not armed; the CONNECT succeeds (rule **Wills**).
+        if (will->topic.starts_with('$') ||
+            !shard_.shared_.acl.may_write(session->identity, will->topic)) {
+            session->will.disarm();
+            shard_.metrics_.publishes_denied.add();
+        }
+    }
+    session->inbound.on_connected(terms_.version, terms_.inbound_window);
+    session->outbound.on_connected(terms_.outbound_window);
+    session_ = session;
+    keep_alive_.emplace(terms_.keep_alive_s, shard_.now());
+    aliases_.emplace(terms_.inbound_alias_max);
+    shard_.on_session_joined();
+}
+
+}  // namespace firehose::bus

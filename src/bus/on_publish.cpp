@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/mqtt_client.h"
+#include "bus/shard.h"
+#include "topic/topic_name.h"
+
+// PUBLISH and PUBREL: from the client into the log.
+namespace firehose::bus {
+
+MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
+    session::Inbound& inbound = session_->inbound;
+    if (shard_.is_log_full()) return hold_back(Hold::log);
+    if (publish.qos != mqtt::Qos::at_most_once && !inbound.can_admit()) {
+        return hold_back(Hold::window);
+    }
+    const auto topic = aliases_->resolve(publish.topic, publish.topic_alias);
+    if (!topic) return fail(topic.error());
+    switch (inbound.on_publish(publish.qos, publish.packet_id)) {
+        case session::Verdict::append:
+            break;
+        case session::Verdict::repeat:
+            flush_answers();
+            return Flow::next;
+        case session::Verdict::exceeded:  // [MQTT-3.3.4-7]
+            return disconnect(mqtt::ReasonCode::receive_maximum_exceeded, "MQTT-3.3.4-7");
+    }
+    shard_.metrics_.publishes_received.add();
+
+    const mqtt::ReasonCode judged = judge(publish, *topic);
+    if (judged != mqtt::ReasonCode::success) {
+        shard_.metrics_.publishes_denied.add();
+        if (publish.qos == mqtt::Qos::at_most_once) return Flow::next;
+        // 3.1.1 has no word for a refusal: acknowledged, and dropped [MQTT311-3.3.5-2].
+        inbound.answers_now(publish.qos, publish.packet_id,
+                            version_ == mqtt::Version::v5 ? judged : mqtt::ReasonCode::success);
+        flush_answers();
+        return Flow::next;
+    }
+
+    ByteBuffer kept_properties;
+    log::Record record{
+        .qos = static_cast<std::uint8_t>(publish.qos),
+        .retain = publish.retain,
+        .payload_is_utf8 = Shard::is_text(publish.payload),
+        .topic = *topic,
+        .properties = mqtt::without_alias(publish.properties, kept_properties),
+        .payload = publish.payload,
+        .publisher = session_->publisher,
+    };
+    if (publish.message_expiry_s) {
+        record.expires = shard_.wall() + std::chrono::seconds{*publish.message_expiry_s};
+    }
+    if (publish.qos == mqtt::Qos::exactly_once) record.inbound_packet_id = publish.packet_id;
+    const log::Ticket ticket = shard_.publish(record);
+    if (publish.qos != mqtt::Qos::at_most_once) {
+        inbound.awaits(publish.qos, publish.packet_id, ticket);
+        shard_.await_ticket(ticket, id_);
+    }
+    return Flow::next;
+}
+
+/// Whether this client may publish this: success, or the reason why not.
+mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_view topic) {
+    // Rule **Names beginning with $**: what is ours is not published by clients.
+    if (topic.starts_with('$')) return mqtt::ReasonCode::topic_name_invalid;
+    if (topic::level_count(topic) > shard_.settings().topic_levels_max) {
+        return mqtt::ReasonCode::topic_name_invalid;
+    }
+    if (!shard_.shared_.acl.may_write(session_->identity, topic)) {
+        return mqtt::ReasonCode::not_authorized;
+    }
+    if (!publish.properties.empty()) {
+        for (const mqtt::UserProperty& property : mqtt::user_properties(publish.properties)) {
+            // Rule **Reserved properties**.
+            if (property.name.starts_with("firehose-") && property.name != "firehose-id") {
+                return mqtt::ReasonCode::implementation_specific_error;
+            }
+        }
+    }
+    return mqtt::ReasonCode::success;
+}
+
+MqttClient::Flow MqttClient::on_pubrel(const mqtt::Ack& ack) {
+    send(session_->inbound.on_pubrel(ack.packet_id));  // [MQTT-4.3.3-11]
+    return Flow::next;
+}
+
+}  // namespace firehose::bus

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "bus/mqtt_client.h"
+#include "bus/shard.h"
+#include "topic/topic_filter.h"
+#include "topic/topic_name.h"
+
+// SUBSCRIBE and UNSUBSCRIBE take effect at one position of the log.
+namespace firehose::bus {
+
+MqttClient::Flow MqttClient::on_subscribe(const mqtt::Subscribe& subscribe) {
+    shard_.settle();
+    mqtt::Suback suback{.packet_id = subscribe.packet_id};  // [MQTT-3.8.4-2]
+    const std::size_t copies_before = retained_.size();
+    for (const mqtt::Subscribe::Entry& entry : subscribe.entries) {
+        suback.reasons.push_back(subscribe_one(entry, subscribe.subscription_id.value_or(0)));
+    }
+    send(suback);  // [MQTT-3.8.4-1], [MQTT-3.8.4-6]
+    if (wants_sys_) send_sys(shard_.sys_.values(), nullptr);
+    refresh_index();
+    reselect();
+    if (retained_.size() > copies_before) shard_.queue_pull(*this);
+    return Flow::next;
+}
+
+mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, std::uint32_t id) {
+    const std::string_view filter = entry.filter;
+    const Settings& settings = shard_.settings();
+    if (topic::is_shared(filter)) return mqtt::ReasonCode::shared_subscriptions_not_supported;
+    if (!topic::is_valid_filter(filter) || topic::level_count(filter) > settings.topic_levels_max) {
+        return mqtt::ReasonCode::topic_filter_invalid;
+    }
+    const bool is_sys = filter == "$SYS" || filter.starts_with("$SYS/");
+    if (topic::is_dollar(filter) && !is_sys) return mqtt::ReasonCode::topic_filter_invalid;
+    session::Subscriptions& subscriptions = session_->subscriptions;
+    if (subscriptions.find(filter) == nullptr &&
+        subscriptions.size() >= settings.subscriptions_max) {
+        return mqtt::ReasonCode::quota_exceeded;
+    }
+    const bool is_new = subscriptions.add(
+        filter, {.options = entry.options, .id = id, .from_seq = shard_.tail_position()});
+    if (is_new) shard_.metrics_.subscriptions.add();
+    wants_sys_ = wants_sys_ || is_sys;
+    // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]
+    const auto handling = entry.options.retain_handling;
+    if (!is_sys && (handling == mqtt::RetainHandling::send ||
+                    (handling == mqtt::RetainHandling::send_if_new && is_new))) {
+        std::erase_if(retained_, [&](const auto& copies) { return copies.filter == filter; });
+        retained_.push_back({.filter = std::string{filter}, .max_seq = shard_.tail_position()});
+    }
+    return static_cast<mqtt::ReasonCode>(entry.options.qos);  // [MQTT-3.8.4-7]
+}
+
+MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
+    shard_.settle();
+    leave_index();
+    mqtt::Unsuback unsuback{.packet_id = unsubscribe.packet_id};  // [MQTT-3.10.4-4]
+    for (const std::string_view filter : unsubscribe.filters) {
+        const bool was_there = session_->subscriptions.remove(filter);
+        if (was_there) shard_.metrics_.subscriptions.subtract();
+        std::erase_if(retained_, [&](const auto& copies) { return copies.filter == filter; });
+        unsuback.reasons.push_back(was_there ? mqtt::ReasonCode::success
+                                             : mqtt::ReasonCode::no_subscription_existed);
+    }
+    send(unsuback);
+    const auto& all = session_->subscriptions.all();
+    wants_sys_ = std::any_of(all.begin(), all.end(),
+                             [](const auto& entry) { return entry.first.starts_with("$SYS"); });
+    refresh_index();
+    reselect();
+    return Flow::next;
+}
+
+/// A client that reads by itself is known to the tail reader by all its filters.
+void MqttClient::enter_index() {
+    if (slot_ || is_feedable() || subscriptions().is_empty()) return;
+    slot_ = shard_.index_.add(this, identity());
+    for (const auto& [filter, subscription] : subscriptions().all()) {
+        shard_.index_.add_filter(*slot_, filter);
+    }
+}
+
+void MqttClient::leave_index() {
+    if (!slot_) return;
+    for (const auto& [filter, subscription] : subscriptions().all()) {
+        shard_.index_.remove_filter(*slot_, filter);
+    }
+    shard_.index_.remove(*slot_);
+    slot_.reset();
+}
+
+void MqttClient::refresh_index() {
+    leave_index();
+    enter_index();
+}
+
+void MqttClient::send_sys(const SysTopics::Values& values, const std::vector<std::string>* only) {
+    if (!wants_sys_) return;
+    const auto send_value = [&](const std::string& name, const std::string& value) {
+        session::Match match;
+        if (!has_output_room() ||
+            !subscriptions().match({.name = name, .seq = shard_.tail_position()}, match) ||
+            !shard_.shared_.acl.may_read(identity(), name)) {
+            return;
+        }
+        PlacedRecord placed;
+        placed.record.topic = name;
+        placed.record.payload = as_bytes(value);
+        if (encode_publish(encoding_, placed,
+                           {.retain = only == nullptr, .subscription_ids = match.ids},
+                           packet_bytes_max(), output_.own())) {
+            shard_.metrics_.messages_sent.add();
+            shard_.mark_dirty(*this);
+        }
+    };
+    if (only == nullptr) {
+        for (const auto& [name, value] : values) send_value(name, value);
+    } else {
+        for (const std::string& name : *only) send_value(name, values.find(name)->second);
+    }
+}
+
+}  // namespace firehose::bus

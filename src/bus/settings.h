@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every limit that the bus obeys, by the name it has in the configuration.
+///
+/// Filled by app from config::Settings; the defaults here are the table's. Threads: read-only once
+/// the shards run.
+namespace firehose::bus {
+
+enum class AnonymousSessions : std::uint8_t {
+    own,       // A namespace of the connection: nobody is taken over, nothing outlives it.
+    standard,  // The standard's sessions, by client id, for anonymous clients as well.
+};
+
+struct Settings {
+    std::uint32_t packet_bytes_max = 2'000'000;   // limits.packet_bytes_max
+    std::uint32_t connect_bytes_max = 64 * 1024;  // Of the first packet.
+    std::size_t connections_max = 15'000;         // limits.connections_max
+    std::size_t subscriptions_max = 1'000;        // limits.subscriptions_max, a session.
+    std::size_t topic_levels_max = 200;           // limits.topic_levels_max
+    std::chrono::microseconds connect_timeout = std::chrono::seconds{10};
+    std::uint16_t publish_inflight_max = 64;  // publish.inflight_max
+    std::chrono::microseconds publish_stall_max = std::chrono::seconds{10};
+    std::size_t replies_bytes_max = 64 * 1024;         // connection.replies_max
+    std::size_t owed_refs = 256;                       // session.owed_refs
+    std::uint16_t session_inflight_max = 20;           // session.inflight_max, to one client.
+    std::uint16_t receive_maximum = 20;                // session.receive_maximum, from one client.
+    std::uint16_t topic_alias_maximum = 10;            // session.topic_alias_max
+    std::uint32_t session_expiry_max_s = 0xFFFF'FFFF;  // session.expiry_max
+    std::size_t sessions_max = 100'000;                // session.count_max, stored ones.
+    AnonymousSessions anonymous_sessions = AnonymousSessions::own;
+    std::size_t feed_window_bytes = 16 * 1024 * 1024;  // feed.window_bytes, a shard.
+    std::chrono::microseconds sys_interval = std::chrono::seconds{10};
+
+    std::size_t own_bytes_target = 64 * 1024;   // A reader is not pulled past this much unsent.
+    std::size_t tail_bytes_per_turn = 1 << 20;  // Rule **Number of shards, turns**.
+    std::size_t pull_bytes_per_turn = 64 * 1024;
+    std::size_t retained_scan_per_turn = 1'000;
+};
+
+}  // namespace firehose::bus

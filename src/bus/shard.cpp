@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/shard.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "bus/event_stream.h"
+#include "bus/mqtt_client.h"
+#include "mqtt/utf8.h"
+
+namespace firehose::bus {
+namespace {
+
+constexpr std::size_t kMailboxCapacity = 65'536;
+
+}  // namespace
+
+Shard::Shard(Shared shared, Waker& waker)
+    : shared_(std::move(shared)),
+      appender_(shared_.log.add_appender(waker)),
+      reader_(shared_.log.add_reader(waker)),
+      tail_position_(shared_.log.end()),
+      feeds_(shared_.settings.feed_window_bytes),
+      index_(shared_.acl),
+      publishes_(kMailboxCapacity, &waker),
+      auth_replies_(kMailboxCapacity, &waker) {}
+
+Shard::~Shard() = default;
+
+void Shard::begin_turn(MonotonicTime now, WallTime wall) {
+    now_ = now;
+    wall_ = wall;
+    for (const AuthReply& reply : auth_replies_.take_all()) {
+        if (Client* client = find(reply.connection)) {
+            static_cast<MqttClient&>(*client).on_auth(reply.result);
+        }
+    }
+    for (const InternalPublish& publish : publishes_.take_all()) {
+        internal_bytes_waiting_.fetch_sub(publish.topic.size() + publish.payload.size(),
+                                          std::memory_order_relaxed);
+        std::ignore = this->publish({
+            .qos = static_cast<std::uint8_t>(publish.qos),
+            .retain = publish.retain,
+            .payload_is_utf8 = is_text(as_bytes(publish.payload)),
+            .topic = publish.topic,
+            .payload = as_bytes(publish.payload),
+            .origin_id = publish.origin_id,
+            .origin_time = publish.origin_time,
+        });
+    }
+    if (now_ >= next_tick_) {
+        next_tick_ = now_ + std::chrono::seconds{1};
+        tick();
+    }
+}
+
+bool Shard::post(InternalPublish&& publish) {
+    const std::size_t bytes = publish.topic.size() + publish.payload.size();
+    internal_bytes_waiting_.fetch_add(bytes, std::memory_order_relaxed);
+    if (publishes_.post(std::move(publish))) return true;
+    internal_bytes_waiting_.fetch_sub(bytes, std::memory_order_relaxed);
+    return false;
+}
+
+void Shard::end_turn() {
+    link_pending();
+    hear_outcomes();
+    read_tail(shared_.settings.tail_bytes_per_turn);
+    hear_answers();
+    // What is queued while we pull waits for the next turn: a quantum each, in turn.
+    for (const ConnectionId id : std::exchange(to_pull_, {})) {
+        if (Client* client = find(id)) {
+            client->is_queued_ = false;
+            pull(*client);
+        }
+    }
+    flush_feeds();
+    for (const ConnectionId id : std::exchange(to_flush_, {})) {
+        if (Client* client = find(id)) {
+            client->is_dirty_ = false;
+            client->flush();
+        }
+    }
+    for (const ConnectionId id : std::exchange(held_, {})) {
+        if (Client* client = find(id)) static_cast<MqttClient&>(*client).on_maybe_released();
+    }
+    trim_feeds();
+    graveyard_.clear();
+}
+
+bool Shard::has_work() const {
+    return !to_pull_.empty() || !to_flush_.empty() || !pending_.is_empty() ||
+           tail_position_ < shared_.log.end() || !publishes_.is_empty() ||
+           !auth_replies_.is_empty();
+}
+
+void Shard::accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover) {
+    if (is_draining_ || clients_.size() >= shared_.settings.connections_max) {
+        metrics_.connects_refused.add();
+        return;  // Closes the stream.
+    }
+    const auto id = static_cast<ConnectionId>(next_connection_++);
+    auto client = std::make_unique<MqttClient>(*this, id, std::move(stream), is_websocket);
+    MqttClient& accepted = *client;
+    clients_.emplace(id, std::move(client));
+    metrics_.connections_accepted.add();
+    accepted.stream().set_handler(accepted);
+    if (!leftover.empty()) accepted.on_bytes(leftover);
+}
+
+void Shard::accept_event_stream(std::unique_ptr<ByteStream> stream, std::string_view filter,
+                                Encoding encoding) {
+    if (is_draining_ || clients_.size() >= shared_.settings.connections_max) return;
+    const auto id = static_cast<ConnectionId>(next_connection_++);
+    auto client = std::make_unique<EventStream>(*this, id, std::move(stream), filter, encoding);
+    EventStream& accepted = *client;
+    clients_.emplace(id, std::move(client));
+    metrics_.event_streams.add();
+    accepted.stream().set_handler(accepted);
+    settle();
+    accepted.start();
+}
+
+void Shard::begin_drain() {
+    is_draining_ = true;
+    std::vector<ConnectionId> open;
+    for (const auto& [id, client] : clients_) open.push_back(id);
+    for (const ConnectionId id : open) {
+        if (Client* client = find(id)) client->on_drain();
+    }
+    link_pending();
+}
+
+/// Whether the doors may print the payload as text. One with U+0000 goes as base64 as well.
+bool Shard::is_text(ByteSpan payload) {
+    return mqtt::text_fault(as_text(payload)) == mqtt::TextFault::none;
+}
+
+log::Ticket Shard::publish(const log::Record& record) {
+    pending_.add(record);
+    return pending_ticket_;
+}
+
+void Shard::await_ticket(log::Ticket ticket, ConnectionId client) {
+    awaiting_.emplace_back(ticket, client);
+}
+
+void Shard::settle() {
+    link_pending();
+    const Seq linked = shared_.log.end();
+    while (tail_position_ < linked && !tail_awaits_disk_) {
+        const Seq before = tail_position_;
+        read_tail(shared_.settings.tail_bytes_per_turn);
+        if (tail_position_ == before) break;  // The rest is being read from disk.
+    }
+}
+
+void Shard::queue_pull(Client& client) {
+    if (!std::exchange(client.is_queued_, true)) to_pull_.push_back(client.id());
+}
+
+void Shard::mark_dirty(Client& client) {
+    if (!std::exchange(client.is_dirty_, true)) to_flush_.push_back(client.id());
+}
+
+void Shard::hold(Client& client) {
+    held_.push_back(client.id());
+}
+
+void Shard::bury(Client& client) {
+    const auto found = clients_.find(client.id());
+    FH_ASSERT(found != clients_.end());
+    client.is_closing_ = true;
+    graveyard_.push_back(std::move(found->second));
+    clients_.erase(found);
+}
+
+Client* Shard::find(ConnectionId id) {
+    const auto found = clients_.find(id);
+    return found == clients_.end() ? nullptr : found->second.get();
+}
+
+Feed& Shard::feed_for(const Client& client) {
+    FeedKey key{.filters = client.subscriptions().feed_key(),
+                .encoding = client.encoding(),
+                .read_class = shared_.acl.read_class(client.identity()),
+                .packet_bytes_max = client.packet_bytes_max()};
+    if (Feed* known = feeds_.find(key)) return *known;
+    Feed& feed = feeds_.make(std::move(key), client.subscriptions());
+    feed.slot = index_.add(&feed, client.identity());
+    for (const auto& [filter, subscription] : feed.subscriptions().all()) {
+        index_.add_filter(feed.slot, filter);
+    }
+    metrics_.feeds.add();
+    return feed;
+}
+
+/// Removal waits for the end of the turn: a feed may lose its last member while it is flushed.
+void Shard::condemn(Feed& feed) {
+    if (!std::exchange(feed.is_condemned, true)) feeds_without_members_.push_back(&feed);
+}
+
+void Shard::remove_feed(Feed& feed) {
+    for (const auto& [filter, subscription] : feed.subscriptions().all()) {
+        index_.remove_filter(feed.slot, filter);
+    }
+    index_.remove(feed.slot);
+    feeds_.remove(feed);
+    metrics_.feeds.subtract();
+}
+
+}  // namespace firehose::bus

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/byte_stream.h"
+#include "base/ids.h"
+#include "base/mailbox.h"
+#include "base/time.h"
+#include "bus/acl.h"
+#include "bus/authenticator.h"
+#include "bus/client.h"
+#include "bus/feed_table.h"
+#include "bus/metrics.h"
+#include "bus/retained_view.h"
+#include "bus/session_store.h"
+#include "bus/settings.h"
+#include "bus/sys_topics.h"
+#include "bus/tail_index.h"
+#include "log/log.h"
+
+/// One shard: the connections and sessions of one thread, and their way through the log.
+///
+/// A turn of the loop is: `begin_turn`; the streams' callbacks (packets are executed, publishes
+/// gather in the pending block); `end_turn`: link the block, hear what became of earlier ones,
+/// read the tail once and fan out, pull readers that are behind, flush each client once. Nothing
+/// in it waits: not for the disk, not for another shard, not for a client (invariant 6).
+/// Ownership: owns its clients, sessions and feeds. What it shares with others is in `Shared`.
+/// Threads:   one; only the mailboxes and metrics may be used from others.
+/// Invariant: `tail_position()` is the first seq that has not been fanned out; members of feeds
+///            and clients at the tail have been handed everything before it.
+namespace firehose::bus {
+
+class MqttClient;
+
+/// What all shards share; outlives them.
+struct Shared {
+    const Settings& settings;
+    log::Log& log;
+    RetainedView& retained;
+    const Acl& acl;
+    Authenticator& authenticator;
+    std::string version = {};                 // For $SYS/broker/version.
+    std::uint64_t (*heap_bytes)() = nullptr;  // Bytes allocated; null: reported as 0.
+};
+
+/// A publish that does not come from a connection: a source's, or the bus's own.
+struct InternalPublish {
+    std::string topic;
+    std::string payload;
+    mqtt::Qos qos = mqtt::Qos::at_most_once;
+    bool retain = false;
+    std::optional<WallTime> origin_time;
+    std::string origin_id;
+};
+
+class Shard {
+public:
+    /// `waker` wakes this shard's loop; it outlives the shard.
+    Shard(Shared shared, Waker& waker);
+    ~Shard();
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    void begin_turn(MonotonicTime now, WallTime wall);
+    void end_turn();
+    /// Something is left that needs no event from outside: do not sleep.
+    [[nodiscard]] bool has_work() const;
+
+    /// A stream that speaks MQTT, plain or inside WebSocket frames; `leftover` was read after the
+    /// upgrade.
+    void accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover);
+    /// A reader of the tail in JSON envelopes, anonymous. `filter` must be valid.
+    void accept_event_stream(std::unique_ptr<ByteStream> stream, std::string_view filter,
+                             Encoding encoding);
+
+    /// Stops accepting and tells MQTT 5 clients so [3.14.4]; wills are published.
+    void begin_drain();
+    [[nodiscard]] std::size_t clients_open() const noexcept { return clients_.size(); }
+
+    /// From any thread: false, and the value as it was, when 65,536 wait.
+    [[nodiscard]] bool post(InternalPublish&& publish);
+    /// Payload and topic bytes posted and not yet appended. From any thread.
+    [[nodiscard]] std::size_t internal_bytes_waiting() const noexcept {
+        return internal_bytes_waiting_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] Mailbox<AuthReply>& auth_replies() noexcept { return auth_replies_; }
+    [[nodiscard]] const Metrics& metrics() const noexcept { return metrics_; }
+
+    [[nodiscard]] Seq tail_position() const noexcept { return tail_position_; }
+    [[nodiscard]] std::size_t sessions_stored() const noexcept { return sessions_.size(); }
+
+private:
+    friend class Client;
+    friend class MqttClient;
+    friend class EventStream;
+
+    // What clients ask for. (shard.cpp)
+    [[nodiscard]] const Settings& settings() const noexcept { return shared_.settings; }
+    [[nodiscard]] MonotonicTime now() const noexcept { return now_; }
+    [[nodiscard]] WallTime wall() const noexcept { return wall_; }
+    /// Adds a record to the pending block; the ticket's outcome comes to `on_ticket`.
+    log::Ticket publish(const log::Record& record);
+    /// The client hears of the ticket's outcome (MqttClient::on_durable, on_refused).
+    void await_ticket(log::Ticket ticket, ConnectionId client);
+    [[nodiscard]] bool is_log_full() const { return shared_.log.is_full(); }
+    /// Links the pending block and fans out all that is linked now (rule **Position of a packet**).
+    void settle();
+    void queue_pull(Client& client);
+    void mark_dirty(Client& client);
+    void hold(Client& client);
+    /// Takes the client away; its stream is closed at the end of the turn.
+    void bury(Client& client);
+    [[nodiscard]] Client* find(ConnectionId id);
+    [[nodiscard]] Feed& feed_for(const Client& client);
+    void condemn(Feed& feed);
+    void remove_feed(Feed& feed);
+
+    // The log's side. (shard_log.cpp)
+    void link_pending();
+    void hear_outcomes();
+    void read_tail(std::size_t bytes_max);
+    void fan_out(const PlacedRecord& placed, ByteSpan record_bytes);
+    void hear_answers();
+    void pull(Client& client);
+    [[nodiscard]] bool pull_unfinished(Client& client);
+    [[nodiscard]] Pulled pull_log(Client& client);
+    [[nodiscard]] Pulled pull_block(Client& client, const log::Block& block);
+    enum class Lookup : std::uint8_t { found, later, gone };
+    [[nodiscard]] Lookup look_up(Client& client, Seq seq, log::BlockRef& block, std::size_t& index);
+    void request(Client& client, Seq from);
+    [[nodiscard]] static PlacedRecord placed(const log::Block& block, std::size_t index);
+    void fan_out_blocks(const std::vector<log::BlockRef>& blocks);
+    void on_tail_gap(Seq oldest);
+    [[nodiscard]] static bool is_text(ByteSpan payload);
+    void flush_feeds();
+    void trim_feeds();
+
+    // Time. (shard_time.cpp)
+    void tick();
+    void push_sys_topics();
+    void on_session_joined();
+    void on_session_left(ClientSession& session, session::ConnectionEnd how);
+    void perform(const session::WillAction& action, ClientSession& session);
+    void end_session(ClientSession& session);
+
+    Shared shared_;
+    Metrics metrics_;
+    MonotonicTime now_;
+    WallTime wall_;
+    MonotonicTime next_tick_;
+    MonotonicTime next_sys_;
+    MonotonicTime started_at_;
+    std::optional<MonotonicTime> sys_updated_at_;
+
+    log::AppenderId appender_;
+    log::ReaderId reader_;
+    log::BlockBuilder pending_;
+    log::Ticket pending_ticket_{1};
+    std::vector<std::pair<log::Ticket, ConnectionId>> awaiting_;
+    Seq tail_position_{};
+    bool tail_awaits_disk_ = false;
+    session::Match match_;  // Scratch of fan_out.
+
+    std::uint64_t next_connection_ = 1;
+    std::unordered_map<ConnectionId, std::unique_ptr<Client>> clients_;
+    std::vector<std::unique_ptr<Client>> graveyard_;
+    std::vector<ConnectionId> to_pull_;
+    std::vector<ConnectionId> to_flush_;
+    std::vector<ConnectionId> held_;
+
+    SessionStore sessions_;
+    FeedTable feeds_;
+    std::vector<Feed*> feeds_without_members_;
+    TailIndex index_;
+    SysTopics sys_;
+    bool is_draining_ = false;
+
+    Mailbox<InternalPublish> publishes_;
+    std::atomic<std::size_t> internal_bytes_waiting_{0};
+    Mailbox<AuthReply> auth_replies_;
+};
+
+}  // namespace firehose::bus

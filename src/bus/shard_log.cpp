@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "bus/mqtt_client.h"
+#include "bus/shard.h"
+
+// The shard's side of the log: linking, hearing, reading the tail, pulling those behind.
+namespace firehose::bus {
+namespace {
+
+/// The tail reader's own requests; connections count from 1.
+constexpr std::uint64_t kTailCookie = 0;
+
+/// The first record of `block` at or after `from`.
+std::size_t first_index(const log::Block& block, Seq from) {
+    return from <= block.first_seq()
+               ? 0
+               : static_cast<std::size_t>(number(from) - number(block.first_seq()));
+}
+
+}  // namespace
+
+PlacedRecord Shard::placed(const log::Block& block, std::size_t index) {
+    return {block.first_seq() + index, block.time(), block.record(index)};
+}
+
+void Shard::link_pending() {
+    if (pending_.is_empty()) return;
+    const log::Ticket ticket = shared_.log.append(appender_, pending_.take());
+    FH_ASSERT(ticket == pending_ticket_);
+    pending_ticket_ = static_cast<log::Ticket>(static_cast<std::uint64_t>(ticket) + 1);
+}
+
+void Shard::hear_outcomes() {
+    std::vector<log::Outcome> outcomes;
+    shared_.log.take_outcomes(appender_, outcomes);
+    for (const log::Outcome& outcome : outcomes) {
+        if (outcome.kind == log::Outcome::Kind::placed) continue;
+        const bool is_durable = outcome.kind == log::Outcome::Kind::durable;
+        // Tickets are awaited in order, so those concerned are at the front.
+        std::size_t done = 0;
+        while (done < awaiting_.size() && awaiting_[done].first <= outcome.ticket) ++done;
+        for (std::size_t i = 0; i < done; ++i) {
+            Client* client = find(awaiting_[i].second);
+            if (client == nullptr) continue;
+            auto& publisher = static_cast<MqttClient&>(*client);
+            if (is_durable || awaiting_[i].first != outcome.ticket) {
+                publisher.on_durable(awaiting_[i].first);
+            } else {
+                publisher.on_refused(awaiting_[i].first);
+            }
+        }
+        awaiting_.erase(awaiting_.begin(), awaiting_.begin() + static_cast<std::ptrdiff_t>(done));
+    }
+}
+
+void Shard::read_tail(std::size_t bytes_max) {
+    if (tail_awaits_disk_) return;
+    std::vector<log::BlockRef> blocks;
+    switch (shared_.log.read(tail_position_, bytes_max, blocks)) {
+        case log::ReadStatus::blocks:
+            fan_out_blocks(blocks);
+            return;
+        case log::ReadStatus::at_end:
+            return;
+        case log::ReadStatus::not_in_memory:
+            // More was linked in one turn than the memory window holds.
+            tail_awaits_disk_ =
+                shared_.log.request(reader_, tail_position_, bytes_max, kTailCookie);
+            return;
+        case log::ReadStatus::too_old:
+            on_tail_gap(shared_.log.oldest());
+            return;
+    }
+}
+
+void Shard::fan_out_blocks(const std::vector<log::BlockRef>& blocks) {
+    for (const log::BlockRef& block : blocks) {
+        for (std::size_t i = first_index(*block, tail_position_); i < block->count(); ++i) {
+            // Whoever is found full or falls behind here has a cursor at or after this record.
+            const PlacedRecord record = placed(*block, i);
+            fan_out(record, block->record_bytes(i));
+            tail_position_ = next(record.seq);
+        }
+        tail_position_ = std::max(tail_position_, block->end_seq());
+    }
+}
+
+/// The tail left the log before this shard read it: everybody at the tail has lost it.
+void Shard::on_tail_gap(Seq oldest) {
+    FH_LOG(error, "tail_overrun", {"from", number(tail_position_)}, {"to", number(oldest)});
+    for (auto& [id, client] : clients_) {
+        if (client->mode() == ReadMode::feed || client->mode() == ReadMode::tail) {
+            client->on_gap(tail_position_, oldest);
+        }
+    }
+    tail_position_ = oldest;
+}
+
+void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
+    const log::Record& record = placed.record;
+    if (record.kind != log::RecordKind::message) return;
+    if (record.retain) shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
+    index_.match(record.topic, [&](TailIndex::Subscriber subscriber) {
+        if (Feed* const* feed = std::get_if<Feed*>(&subscriber)) {
+            if ((*feed)->members().empty()) return;
+            if (!(*feed)->subscriptions().match({.name = record.topic, .seq = placed.seq},
+                                                match_)) {
+                return;
+            }
+            feeds_.append(**feed, placed, match_.retain_as_published);
+            metrics_.publishes_sent.add((*feed)->members().size());
+            return;
+        }
+        Client* client = std::get<Client*>(subscriber);
+        if (client->mode() != ReadMode::tail) return;
+        const bool has_room = client->has_output_room();
+        const bool is_taken = has_room && !client->owes() && client->deliver(placed) == Taken::yes;
+        if (!is_taken && !client->owe(placed.seq)) {
+            client->mode_ = ReadMode::behind;
+            client->cursor_ = placed.seq;
+            metrics_.catch_up_reads.add();
+        }
+        // An acknowledgement or on_writable queues the next pull; unsent own bytes alone do not.
+        if (!has_room && !client->is_blocked_) queue_pull(*client);
+        mark_dirty(*client);
+    });
+}
+
+void Shard::hear_answers() {
+    for (log::ReadAnswer& answer : shared_.log.take_answers(reader_)) {
+        if (answer.cookie == kTailCookie) {
+            tail_awaits_disk_ = false;
+            if (answer.status == log::ReadStatus::too_old) on_tail_gap(shared_.log.oldest());
+            fan_out_blocks(answer.blocks);
+            continue;
+        }
+        Client* client = find(static_cast<ConnectionId>(answer.cookie));
+        if (client == nullptr) continue;
+        client->awaits_disk_ = false;
+        client->fetched_ = std::move(answer.blocks);
+        queue_pull(*client);
+    }
+}
+
+/// The record at `seq`, if its block is in memory or was fetched; else asks for it.
+Shard::Lookup Shard::look_up(Client& client, Seq seq, log::BlockRef& block, std::size_t& index) {
+    std::vector<log::BlockRef> blocks;
+    const auto holds = [&](const log::BlockRef& candidate) {
+        return candidate->first_seq() <= seq && seq < candidate->end_seq();
+    };
+    for (const log::BlockRef& fetched : client.fetched_) {
+        if (holds(fetched)) blocks.assign(1, fetched);
+    }
+    log::ReadStatus status = log::ReadStatus::blocks;
+    if (blocks.empty()) status = shared_.log.read(seq, 1, blocks);
+    if (status == log::ReadStatus::not_in_memory) {
+        if (!client.awaits_disk_) request(client, seq);
+        return Lookup::later;
+    }
+    if (status != log::ReadStatus::blocks || !holds(blocks.front())) return Lookup::gone;
+    block = blocks.front();
+    index = first_index(*block, seq);
+    return Lookup::found;
+}
+
+void Shard::request(Client& client, Seq from) {
+    client.awaits_disk_ = shared_.log.request(reader_, from, shared_.settings.pull_bytes_per_turn,
+                                              static_cast<std::uint64_t>(client.id()));
+    if (!client.awaits_disk_) queue_pull(client);  // Its queue is full: try again next turn.
+}
+
+void Shard::pull(Client& client) {
+    if (client.is_closing_ || client.awaits_disk_) return;
+    if (!pull_unfinished(client)) return;
+    Pulled pulled = client.pull_own();
+    if (pulled == Pulled::done && client.mode() == ReadMode::behind) pulled = pull_log(client);
+    if (client.is_closing_) return;
+    client.flush();
+    if (pulled == Pulled::again && !client.is_blocked_ && !client.is_closing_) queue_pull(client);
+}
+
+/// Completes the packet that the client got a part of. False: not now, or closed.
+bool Shard::pull_unfinished(Client& client) {
+    const auto& unfinished = client.output().unfinished();
+    if (!unfinished) return true;
+    if (client.is_blocked_) return false;
+    log::BlockRef block;
+    std::size_t index = 0;
+    switch (look_up(client, unfinished->seq, block, index)) {
+        case Lookup::later:
+            return false;
+        case Lookup::gone:
+            break;
+        case Lookup::found: {
+            const PlacedRecord record = placed(*block, index);
+            ByteBuffer packet;
+            const bool is_made =
+                encode_for_feed(client.encoding(), record, unfinished->retain_as_published,
+                                client.packet_bytes_max(), packet);
+            if (is_made && client.output().finish(packet)) return true;
+            break;
+        }
+    }
+    FH_LOG(warn, "client_closed", {"reason", "the record of a half-sent packet is gone"});
+    client.on_closed("the record of a half-sent packet is gone");
+    return false;
+}
+
+/// Reads from the cursor until the tail, the quantum, or the end of room.
+Pulled Shard::pull_log(Client& client) {
+    std::size_t quantum = shared_.settings.pull_bytes_per_turn;
+    while (client.cursor_ < tail_position_) {
+        std::vector<log::BlockRef> blocks = std::exchange(client.fetched_, {});
+        std::erase_if(blocks,
+                      [&](const auto& block) { return block->end_seq() <= client.cursor_; });
+        if (blocks.empty()) {
+            switch (shared_.log.read(client.cursor_, quantum, blocks)) {
+                case log::ReadStatus::blocks:
+                    break;
+                case log::ReadStatus::at_end:
+                    return Pulled::waits;
+                case log::ReadStatus::not_in_memory:
+                    request(client, client.cursor_);
+                    return Pulled::waits;
+                case log::ReadStatus::too_old: {
+                    const Seq oldest = shared_.log.oldest();
+                    client.on_gap(client.cursor_, oldest);
+                    client.cursor_ = oldest;
+                    continue;
+                }
+            }
+        }
+        for (const log::BlockRef& block : blocks) {
+            const Pulled pulled = pull_block(client, *block);
+            if (pulled != Pulled::done) return pulled;
+            const std::size_t size = block->bytes().size();
+            if (size >= quantum) return Pulled::again;
+            quantum -= size;
+        }
+    }
+    client.cursor_ = tail_position_;
+    client.attach();
+    return Pulled::done;
+}
+
+Pulled Shard::pull_block(Client& client, const log::Block& block) {
+    for (std::size_t i = first_index(block, client.cursor_); i < block.count(); ++i) {
+        const PlacedRecord record = placed(block, i);
+        if (record.seq >= tail_position_) return Pulled::done;
+        client.cursor_ = record.seq;
+        if (!client.has_output_room()) return Pulled::again;
+        if (client.deliver(record) == Taken::window_full) return Pulled::waits;
+        if (client.is_closing_) return Pulled::waits;
+        client.cursor_ = next(record.seq);
+    }
+    client.cursor_ = std::max(client.cursor_, std::min(block.end_seq(), tail_position_));
+    return Pulled::done;
+}
+
+void Shard::flush_feeds() {
+    for (Feed* feed : feeds_.take_dirty()) {
+        bool all_sent = true;
+        for (const ConnectionId id :
+             std::vector<ConnectionId>(feed->members().begin(), feed->members().end())) {
+            Client* client = find(id);
+            if (client != nullptr) client->flush();
+        }
+        for (const ConnectionId id : feed->members()) {
+            all_sent = all_sent && find(id)->output().feed_offset() == feed->end();
+        }
+        if (all_sent) feeds_.drop_all(*feed);
+    }
+}
+
+void Shard::trim_feeds() {
+    while (Feed* feed = feeds_.over_window()) {
+        const std::uint64_t kept = feed->second_chunk_begin();
+        std::vector<Client*> fallen;
+        for (const ConnectionId id : feed->members()) {
+            Client* client = find(id);
+            if (client->output().feed_offset() < kept) fallen.push_back(client);
+        }
+        for (Client* client : fallen) {
+            metrics_.members_fallen_out.add();
+            client->detach();
+            queue_pull(*client);
+        }
+        feeds_.drop_chunk(*feed);
+    }
+    for (Feed* feed : std::exchange(feeds_without_members_, {})) {
+        feed->is_condemned = false;
+        if (feed->members().empty()) remove_feed(*feed);
+    }
+    metrics_.feed_bytes.set(feeds_.bytes());
+}
+
+}  // namespace firehose::bus

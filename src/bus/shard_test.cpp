@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal:   what one shard owes its clients: feeds, windows, sessions, wills, retained copies, and
+//         what becomes of readers that are slow.
+// Method: a real shard over a real log in memory, clients made of bytes, time moved by hand.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bus/bus_test_support.h"
+
+namespace firehose::bus {
+namespace {
+
+using mqtt::PacketType;
+using mqtt::Qos;
+using mqtt::Version;
+using testing::Bus;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::Peer;
+
+TEST(Shard, AFeedReachesEveryMember) {
+    Bus bus;
+    Peer first{bus, Version::v311};
+    Peer second{bus, Version::v5};
+    Peer publisher{bus, Version::v311};
+    first.connects("1").subscribes("a/#");
+    second.connects("2").subscribes("a/+");
+    publisher.connects("p").publishes("a/b", "hello");
+    EXPECT_THAT(first.take(),
+                ElementsAre(PacketType::connack, PacketType::suback, PacketType::publish));
+    EXPECT_THAT(first.take_payloads(), ElementsAre("hello"));
+    EXPECT_THAT(second.take_payloads(), ElementsAre("hello"));
+    EXPECT_EQ(bus.shard.metrics().feeds.value(), 2U);
+}
+
+TEST(Shard, AcknowledgesQos1AndQos2) {
+    Bus bus;
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p").publishes("a", "1", Qos::at_least_once, 7);
+    publisher.publishes("a", "2", Qos::exactly_once, 8);
+    publisher.publishes("a", "2", Qos::exactly_once, 8);  // Again: not appended again.
+    publisher.acks(PacketType::pubrel, 8);
+    EXPECT_THAT(publisher.take(),
+                ElementsAre(PacketType::connack, PacketType::puback, PacketType::pubrec,
+                            PacketType::pubrec, PacketType::pubcomp));
+    EXPECT_EQ(number(bus.log.end()) - number(bus.log.oldest()), 2U);
+}
+
+TEST(Shard, DeliversQos2InFourSteps) {
+    Bus bus;
+    Peer reader{bus, Version::v311};
+    Peer publisher{bus, Version::v311};
+    reader.connects("r").subscribes("a", Qos::exactly_once);
+    publisher.connects("p").publishes("a", "x", Qos::exactly_once, 1);
+    const auto got = reader.take_publishes();
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].qos, Qos::exactly_once);
+    EXPECT_EQ(got[0].packet_id, 1);
+    reader.acks(PacketType::pubrec, 1);
+    EXPECT_THAT(reader.take(), ElementsAre(PacketType::pubrel));
+    reader.acks(PacketType::pubcomp, 1);
+    EXPECT_THAT(reader.take(), IsEmpty());
+}
+
+TEST(Shard, ARecordThatSeveralFiltersMatchIsSentOnce) {
+    Bus bus;
+    Peer reader{bus, Version::v311};
+    Peer publisher{bus, Version::v311};
+    reader.connects("r").subscribes("a/#").subscribes("a/+", Qos::at_least_once);
+    publisher.connects("p").publishes("a/b", "x", Qos::at_least_once, 1);
+    const auto got = reader.take_publishes();
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].qos, Qos::at_least_once);
+}
+
+TEST(Shard, AFullWindowHoldsBackInOrderAndGoesOnWithAcknowledgements) {
+    for (const std::size_t owed : {std::size_t{0}, std::size_t{3}, std::size_t{256}}) {
+        SCOPED_TRACE(owed);
+        Settings settings;
+        settings.session_inflight_max = 2;
+        settings.owed_refs = owed;
+        Bus bus{settings};
+        Peer reader{bus, Version::v311};
+        Peer publisher{bus, Version::v311};
+        reader.connects("r").subscribes("#", Qos::at_least_once);
+        publisher.connects("p");
+        for (std::uint16_t i = 1; i <= 10; ++i) {
+            publisher.publishes("a", std::to_string(i), Qos::at_least_once, i);
+        }
+        std::vector<std::string> all;
+        for (int i = 0; i < 10; ++i) {
+            for (const auto& got : reader.take_publishes()) {
+                all.push_back(got.payload);
+                reader.acks(PacketType::puback, got.packet_id);
+            }
+        }
+        EXPECT_THAT(all, ElementsAre("1", "2", "3", "4", "5", "6", "7", "8", "9", "10"));
+    }
+}
+
+TEST(Shard, ASessionGetsWhatItIsOwedInOrderAndWithDup) {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    Bus bus{settings};
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p");
+    {
+        Peer reader{bus, Version::v311};
+        reader.connects("r", false).subscribes("#", Qos::at_least_once);
+        publisher.publishes("a", "unacknowledged", Qos::at_least_once, 1);
+        EXPECT_EQ(reader.take_publishes().size(), 1U);
+        reader.vanishes();
+    }
+    publisher.publishes("a", "missed", Qos::at_least_once, 2);
+    publisher.publishes("a", "qos 0 while away");
+    Peer reader{bus, Version::v311};
+    reader.connects("r", false);
+    const auto got = reader.take_publishes();
+    EXPECT_TRUE(reader.connack_present);
+    ASSERT_EQ(got.size(), 2U);
+    EXPECT_EQ(got[0].payload, "unacknowledged");
+    EXPECT_TRUE(got[0].dup);
+    EXPECT_EQ(got[1].payload, "missed");
+    EXPECT_FALSE(got[1].dup);
+}
+
+TEST(Shard, AnAnonymousClientTakesNobodyOver) {
+    Bus bus;
+    Peer first{bus, Version::v311};
+    Peer second{bus, Version::v311};
+    first.connects("same", false).subscribes("#");
+    second.connects("same", false).subscribes("#");
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p").publishes("a", "x");
+    EXPECT_THAT(first.take_payloads(), ElementsAre("x"));
+    EXPECT_THAT(second.take_payloads(), ElementsAre("x"));
+    EXPECT_FALSE(second.connack_present);
+}
+
+TEST(Shard, ATakeOverClosesTheOldConnection) {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    Bus bus{settings};
+    Peer first{bus, Version::v5};
+    Peer second{bus, Version::v5};
+    first.connects("same");
+    second.connects("same");
+    EXPECT_THAT(first.take(), ElementsAre(PacketType::connack, PacketType::disconnect));
+    EXPECT_TRUE(first.wire().is_shut_down);
+    EXPECT_THAT(second.take(), ElementsAre(PacketType::connack));
+}
+
+TEST(Shard, RetainedCopiesComeAfterTheSubackAndNeverStale) {
+    Bus bus;
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p");
+    publisher.publishes("a/1", "old", Qos::at_most_once, 0, true);
+    publisher.publishes("a/1", "new", Qos::at_most_once, 0, true);
+    publisher.publishes("a/2", "gone", Qos::at_most_once, 0, true);
+    publisher.publishes("a/2", "", Qos::at_most_once, 0, true);
+    Peer reader{bus, Version::v311};
+    reader.connects("r").subscribes("a/#");
+    EXPECT_THAT(reader.take(),
+                ElementsAre(PacketType::connack, PacketType::suback, PacketType::publish));
+    const auto got = reader.take_publishes();
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_EQ(got[0].payload, "new");
+    EXPECT_TRUE(got[0].retain);
+    publisher.publishes("a/1", "live", Qos::at_most_once, 0, true);
+    EXPECT_FALSE(reader.take_publishes().at(0).retain);
+}
+
+TEST(Shard, AWillIsPublishedWhenTheConnectionIsLostAndNotAfterDisconnect) {
+    Bus bus;
+    Peer reader{bus, Version::v311};
+    reader.connects("r").subscribes("will/#");
+    const mqtt::Connect connect{.version = Version::v311,
+                                .client_id = "w",
+                                .will = mqtt::Will{.topic = "will/w", .payload = as_bytes("gone")}};
+    Peer lost{bus, Version::v311};
+    lost.sends(connect).vanishes();
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("gone"));
+    Peer polite{bus, Version::v311};
+    polite.sends(connect).sends(mqtt::Disconnect{});
+    polite.vanishes();
+    EXPECT_THAT(reader.take_payloads(), IsEmpty());
+}
+
+TEST(Shard, ASilentClientIsClosedAfterOneAndAHalfKeepAlives) {
+    Bus bus;
+    Peer client{bus, Version::v5};
+    client.sends(mqtt::Connect{.version = Version::v5, .keep_alive_s = 10, .client_id = "c"});
+    bus.advance(std::chrono::seconds{14});
+    EXPECT_FALSE(client.wire().is_shut_down);
+    bus.advance(std::chrono::seconds{2});
+    EXPECT_TRUE(client.wire().is_shut_down);
+    EXPECT_THAT(client.take(), ElementsAre(PacketType::connack, PacketType::disconnect));
+}
+
+TEST(Shard, WhoMayNotPublishIsToldInFiveAndNotClosed) {
+    Bus bus{{}, "topic read #\nuser writer\ntopic readwrite #\n"};
+    Peer reader{bus, Version::v311};
+    reader.connects("r").subscribes("#");
+    Peer stranger{bus, Version::v5};
+    stranger.connects("s").publishes("a", "x", Qos::at_least_once, 1);
+    stranger.publishes("a", "y", Qos::exactly_once, 2).publishes("a", "z");
+    EXPECT_THAT(stranger.take(),
+                ElementsAre(PacketType::connack, PacketType::puback, PacketType::pubrec));
+    Peer writer{bus, Version::v311};
+    writer.sends(
+        mqtt::Connect{.client_id = "w", .user_name = "writer", .password = as_bytes("right")});
+    writer.publishes("a", "granted", Qos::at_least_once, 1);
+    EXPECT_THAT(writer.take(), ElementsAre(PacketType::connack, PacketType::puback));
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("granted"));
+    EXPECT_EQ(bus.shard.metrics().publishes_denied.value(), 3U);
+}
+
+TEST(Shard, AWrongPasswordIsRefused) {
+    Bus bus;
+    Peer client{bus, Version::v5};
+    client.sends(mqtt::Connect{
+        .version = Version::v5, .client_id = "w", .user_name = "u", .password = as_bytes("wrong")});
+    EXPECT_THAT(client.take(), ElementsAre(PacketType::connack));
+    EXPECT_EQ(client.connack_reason, mqtt::ReasonCode::bad_user_name_or_password);
+    EXPECT_TRUE(client.wire().is_shut_down);
+}
+
+/// A reader whose socket takes few bytes at a time falls out of its feed and misses nothing, in
+/// whatever place of a packet it was stopped.
+TEST(Shard, AReaderThatFallsOutOfItsFeedIsCaughtUpFromTheLog) {
+    for (const std::size_t first_room : {0U, 1U, 5U, 100U, 70'000U, 150'001U}) {
+        SCOPED_TRACE(first_room);
+        Settings settings;
+        settings.feed_window_bytes = 128 * 1024;
+        Bus bus{settings,
+                "topic readwrite #\n",
+                {.memory_bytes = 64 * 1024, .segment_bytes = 256 * 1024}};
+        Peer slow{bus, Version::v311};
+        Peer quick{bus, Version::v311};
+        slow.connects("s").subscribes("#");
+        quick.connects("q").subscribes("#");
+        ASSERT_EQ(slow.take().size(), 2U);
+        slow.gives_room(first_room);
+        Peer publisher{bus, Version::v311};
+        publisher.connects("p");
+        constexpr std::size_t kCount = 500;
+        for (std::size_t i = 0; i < kCount; ++i) {
+            publisher.publishes("t", std::to_string(i) + std::string(1'000, '.'));
+        }
+        EXPECT_EQ(quick.take_publishes().size(), kCount);
+        EXPECT_GT(bus.shard.metrics().members_fallen_out.value(), 0U);
+        slow.sends_bytes(std::string_view{"\xc0\x00", 2});  // PINGREQ: answered in between.
+        for (int i = 0; i < 2'000 && slow.wire().wants_room; ++i) slow.gives_room(1'777);
+        slow.gives_room(SIZE_MAX);
+        const auto got = slow.take_publishes();
+        ASSERT_EQ(got.size(), kCount);
+        for (std::size_t i = 0; i < kCount; ++i) {
+            ASSERT_TRUE(got[i].payload.starts_with(std::to_string(i) + "."));
+        }
+    }
+}
+
+TEST(Shard, SysTopicsAreSentOnSubscribeAndOnTheirInterval) {
+    Bus bus;
+    Peer reader{bus, Version::v311};
+    bus.advance(std::chrono::seconds{1});
+    reader.connects("r").subscribes("$SYS/broker/clients/+");
+    EXPECT_THAT(reader.take_publishes(), ::testing::SizeIs(::testing::Ge(1U)));
+    Peer other{bus, Version::v311};
+    other.connects("o");
+    bus.advance(std::chrono::seconds{11});
+    bool is_told = false;
+    for (const auto& got : reader.take_publishes()) {
+        is_told = is_told || (got.topic == "$SYS/broker/clients/connected" && got.payload == "2");
+    }
+    EXPECT_TRUE(is_told);
+}
+
+TEST(Shard, PacketsMayArriveByteByByte) {
+    Bus bus;
+    Peer reader{bus, Version::v5};
+    reader.connects("r").subscribes("#");
+    ByteBuffer bytes;
+    mqtt::encode(mqtt::Connect{.version = Version::v5, .client_id = "p"}, bytes);
+    mqtt::encode(
+        mqtt::Publish{
+            .qos = Qos::at_least_once, .topic = "a", .packet_id = 3, .payload = as_bytes("x")},
+        Version::v5, bytes);
+    for (std::size_t cut = 0; cut <= bytes.size(); ++cut) {
+        Peer publisher{bus, Version::v5};
+        publisher.sends_bytes(as_text(ByteSpan{bytes}.first(cut)));
+        publisher.sends_bytes(as_text(ByteSpan{bytes}.subspan(cut)));
+        ASSERT_THAT(publisher.take(), ElementsAre(PacketType::connack, PacketType::puback)) << cut;
+        ASSERT_THAT(reader.take_payloads(), ElementsAre("x")) << cut;
+    }
+}
+
+}  // namespace
+}  // namespace firehose::bus

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/tail_index.h"
+
+namespace firehose::bus {
+
+TailIndex::Slot TailIndex::add(Subscriber subscriber, Identity reader) {
+    if (free_.empty()) {
+        free_.push_back(static_cast<Slot>(entries_.size()));
+        entries_.emplace_back();
+    }
+    const Slot slot = free_.back();
+    free_.pop_back();
+    entries_[slot] = {subscriber, std::move(reader)};
+    return slot;
+}
+
+void TailIndex::add_filter(Slot slot, std::string_view filter) {
+    index_.add(filter, slot);
+}
+
+void TailIndex::remove_filter(Slot slot, std::string_view filter) {
+    index_.remove(filter, slot);
+}
+
+void TailIndex::remove(Slot slot) {
+    entries_[slot] = {};
+    free_.push_back(slot);
+}
+
+}  // namespace firehose::bus
