@@ -117,6 +117,13 @@ void TcpStream::shut_down() {
     update_events();
 }
 
+void TcpStream::abort() {
+    if (state_ == State::closed) return;
+    const linger none{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    detach();
+}
+
 void TcpStream::release() {
     FH_ASSERT(state_ == State::open || state_ == State::failed);
     loop_->remove(id_, socket_.get());
@@ -202,11 +209,15 @@ void TcpStream::fail_soon(std::string reason) {
 }
 
 void TcpStream::close(const std::string& reason) {
+    detach();
+    handler_->on_closed(reason);
+}
+
+void TcpStream::detach() {
     if (linger_timer_.serial != 0) loop_->cancel(std::exchange(linger_timer_, {}));
     loop_->remove(id_, socket_.get());
     socket_.reset();
     state_ = State::closed;
-    handler_->on_closed(reason);
 }
 
 }  // namespace firehose::net

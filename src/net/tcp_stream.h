@@ -57,6 +57,8 @@ public:
     void shut_down() override;
     [[nodiscard]] std::string peer_address() const override { return peer_address_; }
 
+    /// Closes at once with a reset: what the kernel still holds is dropped. Calls nobody.
+    void abort();
     /// Leaves its loop, so that another may adopt it. Not after `shut_down` (asserted).
     void release();
     void adopt(EventLoop& loop);
@@ -71,6 +73,7 @@ private:
     void update_events();
     void fail_soon(std::string reason);
     void close(const std::string& reason);
+    void detach();
 
     EventLoop* loop_;
     ByteStreamHandler* handler_ = nullptr;

@@ -159,6 +159,21 @@ TEST(TcpStream, ShutDownSendsWhatWasWrittenThenClosesAndDropsInput) {
     EXPECT_EQ(::recv(client.get(), &byte, 1, 0), 0);
 }
 
+TEST(TcpStream, AbortsWithAResetAndCallsNobody) {
+    Loopback net;
+    const FileDescriptor client = net.connect();
+    EXPECT_GT(write(*net.stream, std::string(1'000, 'x')), 0U);
+    net.stream->abort();
+    net.stream->abort();
+    for (int i = 0; i < 3; ++i) net.loop->run_turn(0us);
+    EXPECT_EQ(net.log.closed, 0);
+    EXPECT_EQ(write(*net.stream, "x"), 0U);
+    char byte = 0;
+    while (::recv(client.get(), &byte, 1, 0) > 0) {
+    }
+    EXPECT_EQ(errno, ECONNRESET);
+}
+
 class JumpingClock final : public Clock {
 public:
     MonotonicTime monotonic() noexcept override { return system_.monotonic() + ahead; }
