@@ -38,9 +38,11 @@ void encode(const Auth& packet, Version version, ByteBuffer& out) {
     const auto mark = writer.begin_packet(PacketType::auth, 0);
     if (packet.reason != success || packet.method) {
         writer.u8(static_cast<std::uint8_t>(packet.reason));
-        const auto properties = writer.begin_length();
-        write_property(writer, PropertyId::authentication_method, packet.method);
-        writer.end_length(properties);
+        if (packet.method) {
+            const auto properties = writer.begin_length();
+            write_property(writer, PropertyId::authentication_method, packet.method);
+            writer.end_length(properties);
+        }
     }
     writer.end_length(mark);
 }
