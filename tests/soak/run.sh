@@ -51,10 +51,8 @@ timeout $((seconds + 120)) "$soak" --mqtt-port "$(port mqtt)" --http-port "$(por
 kill -0 "$server" 2>/dev/null || give_up 'the server is gone'
 kill -TERM "$server"
 server_status=0
-(sleep 60 && kill -KILL "$server" 2>/dev/null) &
-watchdog=$!
+timeout 60 tail --pid="$server" -f /dev/null || kill -KILL "$server"
 wait "$server" || server_status=$?
-kill "$watchdog" 2>/dev/null || true
 server=
 ((server_status == 0)) || give_up "the server ended with status $server_status"
 ! grep -Eq 'Sanitizer|runtime error:' "$dir/server.err" || give_up 'a sanitizer reported'
