@@ -1,13 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/serve.h"
 
+#include <csignal>
 #include <cstdio>
+#include <string>
+#include <vector>
+
+#include "app/server.h"
+#include "base/log.h"
 
 namespace firehose::app {
+namespace {
 
-int serve(const config::Settings&) {
-    std::fputs("firehose serve: this build has no bus yet\n", stderr);
-    return 1;
+std::string joined(const std::vector<std::string>& words, const char* separator) {
+    std::string text;
+    for (const std::string& word : words) {
+        if (!text.empty()) text += separator;
+        text += word;
+    }
+    return text;
+}
+
+/// What a stranger needs next: where it listens, and how to read in three ways.
+void print_welcome(const Server& server, const config::Settings& settings) {
+    const unsigned mqtt = server.mqtt_port();
+    const unsigned http = server.http_port();
+    std::printf("Firehose %s%s\n", FIREHOSE_VERSION,
+                settings.demo ? "  -- DEMO: recorded events, replayed; nothing here is live" : "");
+    std::printf("  MQTT              %s\n", joined(server.mqtt_addresses(), ", ").c_str());
+    std::printf("  HTTP, WebSocket   %s\n", joined(server.http_addresses(), ", ").c_str());
+    std::printf("  page              http://localhost:%u/\n\n", http);
+    std::printf("Follow it:\n");
+    std::printf("  mosquitto_sub -h localhost -p %u -t '#' -v\n", mqtt);
+    std::printf("  curl -N 'http://localhost:%u/events?topic=%%23'\n", http);
+    std::printf(
+        "  /usr/bin/python3 -c \"import paho.mqtt.subscribe as s; s.callback(lambda c, u, m: "
+        "print(m.topic, m.payload.decode()), '#', hostname='localhost', port=%u)\"\n\n",
+        mqtt);
+    std::printf("ready mqtt=%s http=%s\n", joined(server.mqtt_addresses(), ",").c_str(),
+                joined(server.http_addresses(), ",").c_str());
+    std::fflush(stdout);
+}
+
+/// Before the first thread starts, so that all inherit it: the loop hears these by signalfd.
+void block_stop_signals() {
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &stops, nullptr);
+}
+
+}  // namespace
+
+int serve(const config::Settings& settings) {
+    block_stop_signals();
+    start_log(settings.logging.level);
+    int exit_code = 0;
+    {
+        auto server = Server::start(settings);
+        if (server) {
+            if (settings.shards > 1) {
+                FH_LOG(warn, "one_shard", {"asked", settings.shards},
+                       {"reason", "several shards come with a later release"});
+            }
+            print_welcome(**server, settings);
+            (*server)->run();
+        } else {
+            std::fprintf(stderr, "firehose serve: %s\n", server.error().c_str());
+            exit_code = 1;
+        }
+    }
+    stop_log();
+    return exit_code;
 }
 
 }  // namespace firehose::app

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/bus_settings.h"
+
+namespace firehose::app {
+
+bus::Settings bus_settings(const config::Settings& s) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(s.session.expiry_max);
+    return {
+        .packet_bytes_max = static_cast<std::uint32_t>(s.limits.packet_bytes_max),
+        .connections_max = s.limits.connections_max,
+        .subscriptions_max = s.limits.subscriptions_max,
+        .topic_levels_max = s.limits.topic_levels_max,
+        .connect_timeout = s.limits.connect_timeout,
+        .publish_inflight_max = static_cast<std::uint16_t>(s.publish.inflight_max),
+        .publish_stall_max = s.publish.stall_max,
+        .replies_bytes_max = s.connection.replies_max,
+        .owed_refs = s.session.owed_refs,
+        .session_inflight_max = static_cast<std::uint16_t>(s.session.inflight_max),
+        .receive_maximum = static_cast<std::uint16_t>(s.session.receive_maximum),
+        .topic_alias_maximum = static_cast<std::uint16_t>(s.session.topic_alias_max),
+        .session_expiry_max_s = static_cast<std::uint32_t>(seconds.count()),
+        .sessions_max = s.session.count_max,
+        .anonymous_sessions = s.session.anonymous == config::AnonymousSessions::standard
+                                  ? bus::AnonymousSessions::standard
+                                  : bus::AnonymousSessions::own,
+        .feed_window_bytes = s.feed.window_bytes,
+        .sys_interval = s.sys.interval,
+    };
+}
+
+}  // namespace firehose::app

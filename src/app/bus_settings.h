@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "bus/settings.h"
+#include "config/settings.h"
+
+/// From the configuration's words to the bus's. The table has checked every range.
+///
+/// Threads: a pure function.
+namespace firehose::app {
+
+[[nodiscard]] bus::Settings bus_settings(const config::Settings& settings);
+
+}  // namespace firehose::app

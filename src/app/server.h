@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/bus_sink.h"
+#include "app/http_door.h"
+#include "app/password_authenticator.h"
+#include "base/result.h"
+#include "bus/acl.h"
+#include "bus/shard.h"
+#include "config/password_file.h"
+#include "config/settings.h"
+#include "log/log_threads.h"
+#include "log/posix_file.h"
+#include "log/segment_log.h"
+#include "net/event_loop.h"
+#include "net/listener.h"
+#include "source/demo_source.h"
+#include "source/gerrit_source.h"
+
+/// The bus put together: log, shard, doors, sources; members in the order in which they start.
+///
+/// Ownership: owns everything; the destructor stops what runs. Threads: `run` is the shard's
+/// thread (the caller's); the log has a writer and a reader, passwords one thread, each source one.
+/// Deliberately absent: more than one shard. The modules below are made for several (mailboxes,
+/// appenders, wakers); handing a connection to its session's home shard is not built yet.
+namespace firehose::app {
+
+class Server {
+public:
+    /// Reads the files and opens the ports. The error is a sentence with its remedy.
+    [[nodiscard]] static Result<std::unique_ptr<Server>, std::string> start(
+        const config::Settings& settings);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// Until SIGINT or SIGTERM, then drains at most `shutdown.drain`.
+    void run();
+
+    [[nodiscard]] std::vector<std::string> mqtt_addresses() const;
+    [[nodiscard]] std::vector<std::string> http_addresses() const;
+    [[nodiscard]] std::uint16_t mqtt_port() const;
+    [[nodiscard]] std::uint16_t http_port() const;
+
+private:
+    using Listeners = std::vector<std::unique_ptr<net::Listener>>;
+
+    Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop);
+    [[nodiscard]] Result<void, std::string> open_doors();
+    [[nodiscard]] Result<void, std::string> open(const std::vector<config::Endpoint>& endpoints,
+                                                 const net::Listener::OnAccept& on_accept,
+                                                 Listeners& listeners);
+    [[nodiscard]] Result<void, std::string> make_sources();
+    void set_hooks();
+    void tick();
+    void begin_stop();
+
+    config::Settings settings_;
+    SystemClock clock_;
+    bus::Settings bus_settings_;
+    std::unique_ptr<net::EventLoop> loop_;
+    config::PasswordFile passwords_;
+    bus::Acl acl_;
+    log::PosixFileSystem files_;
+    log::SegmentLog log_;
+    log::LogThreads log_threads_;
+    bus::RetainedView retained_;
+    std::unique_ptr<PasswordAuthenticator> authenticator_;
+    std::unique_ptr<bus::Shard> shard_;
+    std::unique_ptr<HttpDoor> http_door_;
+    Listeners mqtt_listeners_;
+    Listeners http_listeners_;
+
+    source::SourceMetrics source_metrics_;
+    std::vector<std::unique_ptr<BusSink>> sinks_;
+    std::vector<std::unique_ptr<source::GerritSource>> gerrits_;
+    std::unique_ptr<source::DemoSource> demo_;
+    bool is_stopping_ = false;
+    MonotonicTime stop_deadline_;
+};
+
+}  // namespace firehose::app
