@@ -19,7 +19,7 @@
 /// After a reconnect of a durable session it sends all that `next_resend` gives before anything
 /// new. Payloads are not kept: an entry has the record's seq and what else its PUBLISH needs.
 /// Threads:   belongs to its session. Cost: answers in the order of the deliveries are O(1),
-///            others O(in flight); 56 bytes an entry.
+///            others O(in flight); 40 bytes an entry.
 /// Invariant: a packet id is free or owned by exactly one exchange [MQTT-2.2.1-4]; what is sent
 ///            and not finished on this connection never exceeds the window [MQTT-3.3.4-9].
 /// Source:    MQTT 5.0 sections 2.2.1, 4.3.2, 4.3.3, 4.4, 4.6, 4.9.

@@ -51,6 +51,16 @@ TEST(MatchCache, HoldsAtMostItsNamesAndKeepsThoseThatAreHit) {
     EXPECT_EQ(cache.misses(), misses + 1);
 }
 
+TEST(MatchCache, MakesRoomWhenEveryNameWasHit) {
+    SubscriptionIndex index;
+    index.add("#", 1);
+    MatchCache cache{index, {.names_max = 2, .ids_max = 100}};
+    for (const std::string_view name : {"a", "b", "a", "b", "c", "c", "d", "e"}) {
+        EXPECT_THAT(cache.match(name), ElementsAre(1));
+        EXPECT_LE(cache.name_count(), 2u);
+    }
+}
+
 TEST(MatchCache, HoldsAtMostItsIds) {
     SubscriptionIndex index;
     for (SubscriberId id = 0; id < 10; ++id) index.add("#", id);
