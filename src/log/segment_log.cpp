@@ -103,8 +103,8 @@ Ticket SegmentLog::append(AppenderId appender, std::unique_ptr<Block> block) {
     const Ticket ticket = tail_.with([&](Tail& tail) {
         Appender& from = tail.appenders[slot(appender)];
         const Ticket given{++from.last_ticket};
-        is_refused =
-            tail.unwritten_bytes != 0 && tail.unwritten_bytes + cost > options_.unwritten_bytes_max;
+        // Not by what it adds: who looked at is_full() before it took a packet is not refused.
+        is_refused = tail.unwritten_bytes >= options_.unwritten_bytes_max;
         if (is_refused) {
             ++tail.metrics.blocks_refused_total;
             tail.metrics.records_refused_total += ref->count();

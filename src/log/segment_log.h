@@ -30,8 +30,8 @@
 /// Ownership: refers to the FileSystem, the Clock and all Wakers, which outlive it.
 /// Threads:   `write_step` from one thread at a time; everything else from any. Wakers are
 ///            called outside the lock.
-/// Bounds:    memory: the larger of memory_bytes and what is unwritten, at most
-///            unwritten_bytes_max more (then blocks are refused). Disk: bytes_max + one segment;
+/// Bounds:    memory: the larger of memory_bytes and what is unwritten: unwritten_bytes_max and
+///            the block that passed it (further ones are refused). Disk: bytes_max + one segment;
 ///            past it the oldest segment goes and `oldest()` moves up.
 /// Failing:   a failed write gives up its segment and the oldest history, one segment a try;
 ///            when nothing is left to give, blocks leave memory unwritten and are no longer
