@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What the simulation remembers of messages, and what must hold between them: its oracle.
+///
+/// Each publish has a number, which its payload begins with. At the end the log itself is read
+/// from its first record; publishers and readers are both compared to it (the log is the bus).
+/// Each check returns what is wrong, or nothing.
+/// Threads: pure functions over values.
+namespace firehose::simulation {
+
+/// A publish as its publisher made it.
+struct Sent {
+    int number = 0;
+    int qos = 0;
+    bool is_acknowledged = false;
+};
+
+/// A record of the log, or a message as a reader got it.
+struct Seen {
+    int number = 0;
+    int qos = 0;
+    bool retain = false;  // In the log: published so. Of a reader: a retained copy.
+    std::string topic;
+    std::uint64_t seq = 0;  // In the log.
+};
+
+/// What one reader got, of one subscription.
+struct Reading {
+    std::string who;
+    int qos_max = 2;                     // Granted.
+    std::vector<Seen> messages;          // In order of arrival, retained copies left out.
+    std::uint64_t subscribed_below = 0;  // The log's end when SUBACK came: from here on all is due.
+    bool is_complete = false;            // It must have got everything up to the log's end.
+    bool may_lose_qos0 = false;          // It was disconnected in between.
+};
+
+[[nodiscard]] std::string payload_of(int number, std::size_t size);
+/// -1 when it is no payload of ours.
+[[nodiscard]] int number_of(std::string_view payload);
+
+/// QoS 2: in the log once; QoS 1: at least once; both only if acknowledged, else at most or not.
+/// First appearances of QoS >= 1 are in order of publishing.
+[[nodiscard]] std::optional<std::string> check_publisher(const std::vector<Sent>& sent,
+                                                         const std::vector<Seen>& log);
+
+/// First deliveries are in the log's order, once, without a hole; only QoS 1 is ever repeated.
+[[nodiscard]] std::optional<std::string> check_reader(const Reading& reading,
+                                                      const std::vector<Seen>& log);
+
+/// The copies are the last retained message of each topic.
+[[nodiscard]] std::optional<std::string> check_retained(const std::vector<Seen>& copies,
+                                                        const std::vector<Seen>& log);
+
+}  // namespace firehose::simulation
