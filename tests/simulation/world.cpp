@@ -76,7 +76,10 @@ constexpr std::string_view kAcl =
 
 std::optional<Break> break_named(std::string_view name) {
     constexpr std::pair<std::string_view, Break> kNames[] = {
-        {"drop", Break::drop},         {"twice", Break::twice}, {"swap", Break::swap},
+        {"drop", Break::drop},
+        {"twice", Break::twice},
+        {"swap", Break::swap},
+        {"retained", Break::retained},
     };
     for (const auto& [known, value] : kNames) {
         if (known == name) return value;
