@@ -38,6 +38,8 @@ int main(int count, char** words) {
         program.failure_message(
             [](const CLI::App*, const CLI::Error& error) { return std::string{error.what()}; });
         add_serve_command(program, exit_code);
+        add_sub_command(program, exit_code);
+        add_pub_command(program, exit_code);
         add_passwd_command(program, exit_code);
         add_check_config_command(program, exit_code);
         add_version_command(program, exit_code);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,13 +9,12 @@
 
 #include "cli/command.h"
 #include "cli/report.h"
+#include "cli/terminal.h"
 #include "config/files.h"
 #include "config/password_file.h"
 
 namespace firehose::cli {
 namespace {
-
-constexpr std::size_t kPasswordBytesMax = 65'535;
 
 constexpr const char* kExamples =
     "Examples:\n"
@@ -35,55 +33,6 @@ struct PasswdFlags {
     std::string user;
     bool is_delete = false;
 };
-
-/// Turns a terminal's echo off while it lives.
-class NoEcho {
-public:
-    NoEcho() : is_on_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
-        if (!is_on_) return;
-        termios silent = before_;
-        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        silent.c_lflag |= ECHONL;
-        is_on_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
-    }
-    ~NoEcho() {
-        if (is_on_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-    }
-    NoEcho(const NoEcho&) = delete;
-    NoEcho& operator=(const NoEcho&) = delete;
-
-    [[nodiscard]] bool is_on() const noexcept { return is_on_; }
-
-private:
-    termios before_{};
-    bool is_on_;
-};
-
-/// One line of standard input without its end; nullopt at the end of the input or beyond a
-/// password.
-std::optional<std::string> read_line() {
-    std::string line;
-    char byte = 0;
-    while (true) {
-        const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) {
-            if (line.empty()) return std::nullopt;
-            return line;
-        }
-        if (byte == '\n') {
-            if (line.ends_with('\r')) line.pop_back();
-            return line;
-        }
-        line += byte;
-        if (line.size() > kPasswordBytesMax) return std::nullopt;
-    }
-}
-
-std::optional<std::string> ask(const char* prompt) {
-    std::fputs(prompt, stderr);
-    return read_line();
-}
 
 /// From the prompt, twice, or from the first line of a file or pipe; nullopt once that was refused.
 std::optional<std::string> read_password() {
