@@ -40,6 +40,7 @@ int main(int count, char** words) {
         add_serve_command(program, exit_code);
         add_sub_command(program, exit_code);
         add_pub_command(program, exit_code);
+        add_source_command(program, exit_code);
         add_passwd_command(program, exit_code);
         add_check_config_command(program, exit_code);
         add_version_command(program, exit_code);

@@ -26,6 +26,7 @@ public:
     std::size_t flush();
 
     [[nodiscard]] bool is_empty() const noexcept { return waiting_.empty(); }
+    [[nodiscard]] std::size_t count() const noexcept { return waiting_.size(); }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
 private:

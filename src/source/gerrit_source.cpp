@@ -71,6 +71,7 @@ private:
             on_end(end);
         }
         outbox_.flush();
+        metrics_.dropped += outbox_.count();
     }
     void on_end(const StreamEnd& end) {
         const bool was_online = metrics_.is_online.exchange(false);
