@@ -35,6 +35,7 @@ password_file = "$dir/users"
 acl_file = "$dir/acl"
 END
 
+: >"$dir/server.out"
 "$firehose" serve -c "$dir/firehose.toml" >"$dir/server.out" 2>"$dir/server.err" &
 server=$!
 for ((i = 0; i < 300; i++)); do
