@@ -63,6 +63,8 @@ struct Outgoing {
 class Client {
 public:
     explicit Client(ClientOptions options);
+    Client(const Client&) = delete;  // Its parts refer to each other.
+    Client& operator=(const Client&) = delete;
 
     // What happened.
     void on_connected(MonotonicTime now);
