@@ -217,6 +217,8 @@ void MqttClient::send_retained(const RetainedView::Entry& entry,
     std::size_t size = 0;
     const auto record = log::decode_record(entry.record_bytes, size);
     if (!record || !shard_.shared_.acl.may_read(identity(), record->topic)) return;
+    // What replaced it since the page was made has come live: no stale value follows it.
+    if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return;
     session::Match match{.qos = std::min(wanted.options.qos, static_cast<mqtt::Qos>(record->qos))};
     if (wanted.id != 0) match.ids.push_back(wanted.id);
     send_delivery({entry.seq, entry.time, *record}, match, true);  // [MQTT-3.3.1-8]

@@ -101,6 +101,14 @@ RetainedView::Page RetainedView::page(const PageQuery& query) const {
     });
 }
 
+bool RetainedView::is_current(std::string_view topic, Seq seq) const {
+    return state_.with([&](const State& state) {
+        const auto found = state.by_topic.find(topic);
+        return found != state.by_topic.end() && !found->second.is_tombstone &&
+               found->second.seq == seq;
+    });
+}
+
 void RetainedView::forget_tombstones(Seq below) {
     state_.with([&](State& state) {
         while (!state.tombstones.empty() && state.tombstones.front().first < below) {

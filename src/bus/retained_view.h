@@ -64,6 +64,9 @@ public:
 
     [[nodiscard]] Page page(const PageQuery& query) const;
 
+    /// Whether the topic's value is still the one of `seq`: a page grows old while it is sent.
+    [[nodiscard]] bool is_current(std::string_view topic, Seq seq) const;
+
     /// Every shard has read all that is below `below`.
     void forget_tombstones(Seq below);
 

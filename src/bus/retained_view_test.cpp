@@ -199,5 +199,18 @@ TEST(RetainedView, AReaderGoesOnWhereItWasThoughTopicsComeAndGo) {
     EXPECT_FALSE(page.next);
 }
 
+TEST(RetainedView, SaysWhetherAnEntryOfAPageIsStillTheValue) {
+    RetainedView view;
+    fold(view, 1, "a", "old");
+    EXPECT_TRUE(view.is_current("a", Seq{1}));
+    fold(view, 2, "a", "new");
+    EXPECT_FALSE(view.is_current("a", Seq{1}));
+    EXPECT_TRUE(view.is_current("a", Seq{2}));
+    fold(view, 3, "a", "");
+    EXPECT_FALSE(view.is_current("a", Seq{2}));
+    EXPECT_FALSE(view.is_current("a", Seq{3}));
+    EXPECT_FALSE(view.is_current("b", Seq{1}));
+}
+
 }  // namespace
 }  // namespace firehose::bus
