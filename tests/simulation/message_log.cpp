@@ -109,23 +109,34 @@ std::optional<std::string> check_reader(const Reading& reading, const std::vecto
            first_problem.value_or("did not begin at or before the answer to its SUBSCRIBE");
 }
 
-std::optional<std::string> check_retained(const std::vector<Seen>& copies,
+std::optional<std::string> check_retained(const std::vector<Seen>& messages,
                                           const std::vector<Seen>& log) {
     std::map<std::string, int> expected;
-    for (const Seen& record : log) {
-        if (record.retain) expected[record.topic] = record.number;
+    std::map<int, std::size_t> place;  // Of a record, by number; sent again: the last one.
+    for (std::size_t i = 0; i < log.size(); ++i) {
+        place[log[i].number] = i;
+        if (log[i].retain) expected[log[i].topic] = log[i].number;
     }
-    std::map<std::string, int> got;
-    for (const Seen& copy : copies) {
-        if (!got.emplace(copy.topic, copy.number).second) {
-            return "retained: two copies of " + copy.topic;
+    std::map<std::string, int> values;
+    std::map<std::string, int> copies;
+    for (const Seen& got : messages) {
+        if (!place.contains(got.number)) return "retained: nobody published " + describe(got);
+        const bool is_retained = got.retain || log[place[got.number]].retain;
+        if (!is_retained) continue;
+        if (got.retain && !copies.emplace(got.topic, got.number).second) {
+            return "retained: two copies of " + got.topic;
         }
+        const auto known = values.find(got.topic);
+        if (got.retain && known != values.end() && place[known->second] > place[got.number]) {
+            return "retained: copy of " + describe(got) + " after " + std::to_string(known->second);
+        }
+        values[got.topic] = got.number;
     }
-    if (got == expected) return {};
+    if (values == expected) return {};
     std::string text = "retained: expected";
     for (const auto& [topic, number] : expected) text += " " + topic + "=" + std::to_string(number);
     text += ", got";
-    for (const auto& [topic, number] : got) text += " " + topic + "=" + std::to_string(number);
+    for (const auto& [topic, number] : values) text += " " + topic + "=" + std::to_string(number);
     return text;
 }
 

@@ -35,6 +35,7 @@ struct Reading {
     std::string who;
     int qos_max = 2;                     // Granted.
     std::vector<Seen> messages;          // In order of arrival, retained copies left out.
+    std::vector<Seen> with_copies;       // The same with them.
     std::uint64_t subscribed_below = 0;  // The log's end when SUBACK came: from here on all is due.
     bool is_complete = false;            // It must have got everything up to the log's end.
     bool may_lose_qos0 = false;          // It was disconnected in between.
@@ -53,8 +54,9 @@ struct Reading {
 [[nodiscard]] std::optional<std::string> check_reader(const Reading& reading,
                                                       const std::vector<Seen>& log);
 
-/// The copies are the last retained message of each topic.
-[[nodiscard]] std::optional<std::string> check_retained(const std::vector<Seen>& copies,
+/// What one connection got since its SUBSCRIBE, retained copies and live messages in their order:
+/// one copy a topic at most, none after a newer value, and the last value is the log's last.
+[[nodiscard]] std::optional<std::string> check_retained(const std::vector<Seen>& messages,
                                                         const std::vector<Seen>& log);
 
 }  // namespace firehose::simulation

@@ -22,7 +22,9 @@ std::vector<client::Event> SimClient::step(MonotonicTime now) {
     machine_.on_tick(now);
     std::vector<client::Event> events = machine_.take_events();
     for (const client::Event& event : events) subscribe_if_needed(event);
-    machine_.wrote(pipe_->write(machine_.output()));
+    const std::size_t written = pipe_->write(machine_.output());
+    machine_.wrote(written);
+    moved_ += bytes.size() + written;
     return events;
 }
 

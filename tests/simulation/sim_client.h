@@ -38,6 +38,9 @@ public:
     /// Tells of a slow reader that it may now read fast.
     void hurry() noexcept { options_.read_bytes_max = 1 << 20; }
 
+    /// Bytes read and written since the last call.
+    [[nodiscard]] std::size_t take_bytes_moved() noexcept { return std::exchange(moved_, 0); }
+
     /// Opens a connection; the pipe's other end is for the shard.
     [[nodiscard]] SimPipe& connect(MonotonicTime now, SimPipe::Limits limits);
     /// Reads, writes, and does what follows. The events are the client's, in order.
@@ -54,6 +57,7 @@ private:
     Random& random_;
     client::Client machine_;
     std::unique_ptr<SimPipe> pipe_;
+    std::size_t moved_ = 0;
     bool is_subscribed_ = false;  // SUBACK came, and the session is still there.
 };
 

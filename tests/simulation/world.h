@@ -113,10 +113,11 @@ private:
     std::vector<std::pair<client::Token, std::size_t>> tokens_;  // Of sent_.
     Reading reading_{.who = "reader"};
     std::vector<Reading> watchings_;  // One a connection.
-    std::vector<Seen> copies_;        // Of the late comer.
-    std::optional<Seen> held_back_;   // Break::swap.
+    Reading late_{.who = "late comer"};
+    std::optional<Seen> held_back_;  // Break::swap.
     int messages_seen_ = 0;
     std::size_t connections_ = 0;
+    std::size_t bytes_moved_ = 0;
     std::optional<std::string> problem_;
 };
 
