@@ -187,8 +187,9 @@ Result<Acl, std::vector<AclError>> Acl::parse(std::string_view text) {
     if (!parser.errors.empty()) return Failure{std::move(parser.errors)};
     // Denials are asked first, so that the first rule that covers a topic decides.
     const auto denials_first = [](std::vector<Rule>& rules) {
-        std::ranges::stable_partition(rules,
-                                      [](const Rule& rule) { return rule.access == Access::deny; });
+        // Not std::ranges: clang 14 cannot read libstdc++ 12's subrange, which that returns.
+        std::stable_partition(rules.begin(), rules.end(),
+                              [](const Rule& rule) { return rule.access == Access::deny; });
     };
     denials_first(parser.acl.anonymous_);
     denials_first(parser.acl.patterns_);

@@ -47,8 +47,8 @@ std::error_code write_all(int file, std::string_view text) {
 
 /// Gives the new file to whom the old one belongs: root may edit what a service must read.
 std::error_code keep_owner(const std::string& path, int file) {
-    struct stat before{};
-    struct stat now{};
+    struct stat before {};
+    struct stat now {};
     if (::stat(path.c_str(), &before) != 0) return {};  // There is none: it stays ours.
     if (::fstat(file, &now) != 0) return last_error();
     if (before.st_uid == now.st_uid && before.st_gid == now.st_gid) return {};

@@ -151,6 +151,22 @@ TEST(ParseToml, SaysThatASyntaxErrorStopsIt) {
     const std::string text = error("shards = 1\nlimits = [\nunknown = 1\n");
     EXPECT_THAT(text, HasSubstr("test.toml:3: "));
     EXPECT_THAT(text, HasSubstr("so the rest was not checked"));
+    for (const std::string_view odd : {"[[=\"x\"\n[a]]", "[[", "[[]]", "[=]", "=", "[[.a]]"}) {
+        SCOPED_TRACE(odd);
+        EXPECT_THAT(error(odd), HasSubstr("so the rest was not checked"));
+    }
+}
+
+TEST(ParseToml, TakesLettersBeyondAsciiInTextsAndCommentsOnly) {
+    EXPECT_EQ(settings("# \u00FC\ndata = '\u00FC' # \u02DA\n").data, "\u00FC");
+    EXPECT_EQ(settings("data = \"\\\"\u00FC\"\n").data, "\"\u00FC");
+    EXPECT_EQ(settings("data = \"\"\"x\\\n  \u02DA\"\"\"\n").data, "x\u02DA");
+    for (const std::string_view odd :
+         {"\u02DA = 1", "data\u02DA = 'x'", "data = 'x' \u02DA", "shards = \u02DA",
+          "shards = 0s\x01\"\u0307\"", "[\u02DA]", "shards = 1\u3007"}) {
+        SCOPED_TRACE(odd);
+        EXPECT_THAT(error(odd), HasSubstr("so the rest was not checked"));
+    }
 }
 
 TEST(ParseToml, RefusesWhatIsNoValueOfTheKey) {
