@@ -80,6 +80,9 @@ mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_vie
 }
 
 MqttClient::Flow MqttClient::on_pubrel(const mqtt::Ack& ack) {
+    if (version_ != mqtt::Version::v5 && session_->inbound.is_pubrec_unsent(ack.packet_id)) {
+        return disconnect(mqtt::ReasonCode::protocol_error, "MQTT311-4.3.3-1");
+    }
     send(session_->inbound.on_pubrel(ack.packet_id));  // [MQTT-4.3.3-11]
     return Flow::next;
 }

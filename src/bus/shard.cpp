@@ -34,7 +34,10 @@ void Shard::begin_turn(MonotonicTime now, WallTime wall) {
             static_cast<MqttClient&>(*client).on_auth(reply.result);
         }
     }
-    for (const InternalPublish& publish : publishes_.take_all()) {
+    // A full log holds sources back as it does clients: what they post waits.
+    std::vector<InternalPublish> internal;
+    if (!is_log_full()) internal = publishes_.take_all();
+    for (const InternalPublish& publish : internal) {
         internal_bytes_waiting_.fetch_sub(publish.topic.size() + publish.payload.size(),
                                           std::memory_order_relaxed);
         std::ignore = this->publish({
@@ -89,8 +92,8 @@ void Shard::end_turn() {
 
 bool Shard::has_work() const {
     return !to_pull_.empty() || !to_flush_.empty() || !pending_.is_empty() ||
-           tail_position_ < shared_.log.end() || !publishes_.is_empty() ||
-           !auth_replies_.is_empty();
+           (tail_position_ < shared_.log.end() && !tail_awaits_disk_) ||
+           (!publishes_.is_empty() && !is_log_full()) || !auth_replies_.is_empty();
 }
 
 void Shard::accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover) {

@@ -38,22 +38,22 @@ void Shard::hear_outcomes() {
     std::vector<log::Outcome> outcomes;
     shared_.log.take_outcomes(appender_, outcomes);
     for (const log::Outcome& outcome : outcomes) {
-        if (outcome.kind == log::Outcome::Kind::placed) continue;
         const bool is_durable = outcome.kind == log::Outcome::Kind::durable;
-        // Tickets are awaited in order, so those concerned are at the front.
-        std::size_t done = 0;
-        while (done < awaiting_.size() && awaiting_[done].first <= outcome.ticket) ++done;
-        for (std::size_t i = 0; i < done; ++i) {
-            Client* client = find(awaiting_[i].second);
-            if (client == nullptr) continue;
-            auto& publisher = static_cast<MqttClient&>(*client);
-            if (is_durable || awaiting_[i].first != outcome.ticket) {
-                publisher.on_durable(awaiting_[i].first);
-            } else {
-                publisher.on_refused(awaiting_[i].first);
+        if (!is_durable && outcome.kind != log::Outcome::Kind::refused) continue;
+        // Durable covers every ticket up to this one, refused this one alone.
+        std::erase_if(awaiting_, [&](const auto& awaited) {
+            const auto& [ticket, id] = awaited;
+            if (is_durable ? ticket > outcome.ticket : ticket != outcome.ticket) return false;
+            if (Client* client = find(id)) {
+                auto& publisher = static_cast<MqttClient&>(*client);
+                if (is_durable) {
+                    publisher.on_durable(outcome.ticket);
+                } else {
+                    publisher.on_refused(outcome.ticket);
+                }
             }
-        }
-        awaiting_.erase(awaiting_.begin(), awaiting_.begin() + static_cast<std::ptrdiff_t>(done));
+            return true;
+        });
     }
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "bus/bus_test_support.h"
+#include "ws/encoder.h"
 
 namespace firehose::bus {
 namespace {
@@ -292,6 +293,119 @@ TEST(Shard, PacketsMayArriveByteByByte) {
         publisher.sends_bytes(as_text(ByteSpan{bytes}.subspan(cut)));
         ASSERT_THAT(publisher.take(), ElementsAre(PacketType::connack, PacketType::puback)) << cut;
         ASSERT_THAT(reader.take_payloads(), ElementsAre("x")) << cut;
+    }
+}
+
+/// [MQTT-3.10.4-2]: what was not in flight is dropped; the rest of a half-sent packet is not.
+TEST(Shard, ChangingSubscriptionsWithABacklogCutsNoPacketAndLosesNone) {
+    for (const std::size_t room : {0U, 3U, 40U, 75U}) {
+        SCOPED_TRACE(room);
+        Bus bus;
+        Peer slow{bus, Version::v311};
+        Peer publisher{bus, Version::v311};
+        publisher.connects("p");
+        slow.connects("s").subscribes("a");
+        ASSERT_EQ(slow.take().size(), 2U);
+        slow.gives_room(room);
+        for (int i = 0; i < 5; ++i) publisher.publishes("a", "a" + std::to_string(i));
+        publisher.publishes("b", "before it subscribed");
+        slow.subscribes("b");
+        publisher.publishes("b", "b5");
+        publisher.publishes("a", "a6");
+        slow.gives_room(SIZE_MAX);
+        EXPECT_THAT(slow.take_payloads(), ElementsAre("a0", "a1", "a2", "a3", "a4", "b5", "a6"));
+    }
+}
+
+TEST(Shard, WebSocketReadersGetOneFrameAPacket) {
+    Bus bus;
+    Peer reader{bus, Version::v311, true};
+    ByteBuffer packets;
+    mqtt::encode(mqtt::Connect{.client_id = "w"}, packets);
+    mqtt::encode(mqtt::Subscribe{.packet_id = 1, .entries = {{"#", {}}}}, Version::v311, packets);
+    ByteBuffer framed;
+    ws::append_masked_frame(framed, ws::Opcode::binary, packets, 0x01020304);
+    for (const std::byte byte : framed) reader.sends_bytes(as_text(ByteSpan{&byte, 1}));
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p").publishes("t", "x");
+    const std::string expected{
+        "\x82\x04\x20\x02\x00\x00"      // CONNACK
+        "\x82\x05\x90\x03\x00\x01\x00"  // SUBACK
+        "\x82\x06\x30\x04\x00\x01tx",   // PUBLISH
+        6 + 7 + 8};
+    EXPECT_EQ(reader.wire().sent, expected);
+}
+
+TEST(Shard, EventStreamsGetEnvelopes) {
+    Bus bus{{}, "topic read #\nuser w\ntopic write #\n"};
+    auto wire = std::make_shared<testing::Wire>();
+    bus.shard.accept_event_stream(std::make_unique<testing::WireStream>(wire), "a/#",
+                                  Encoding::ndjson);
+    Peer publisher{bus, Version::v311};
+    publisher.sends(
+        mqtt::Connect{.client_id = "w", .user_name = "w", .password = as_bytes("right")});
+    publisher.publishes("b", "not asked for").publishes("a/\"", "line\n\"quoted\"");
+    publisher.publishes("a", "\xff\xfe");
+    const std::uint64_t first = number(bus.log.oldest());
+    const std::string time = to_rfc3339(bus.clock.wall_now);
+    EXPECT_EQ(wire->sent, "{\"seq\":" + std::to_string(first + 1) + ",\"time\":\"" + time +
+                              "\",\"topic\":\"a/\\\"\",\"payload\":\"line\\n\\\"quoted\\\"\"}\n" +
+                              "{\"seq\":" + std::to_string(first + 2) + ",\"time\":\"" + time +
+                              "\",\"topic\":\"a\",\"payload_base64\":\"//4=\"}\n");
+}
+
+TEST(Shard, AFullLogHoldsPublishersBackAndEndsThemAfterTheStall) {
+    Settings settings;
+    settings.publish_stall_max = std::chrono::seconds{10};
+    Bus bus{settings, "topic readwrite #\n", {.unwritten_bytes_max = 64 * 1'024}};
+    bus.files.set_faults({.bytes_max = 0});
+    Peer publisher{bus, Version::v5};
+    publisher.connects("p");
+    for (std::uint16_t i = 1; i <= 60; ++i) {
+        publisher.publishes("t", std::string(1'000, 'x'), Qos::at_least_once, i);
+    }
+    EXPECT_FALSE(publisher.wire().is_reading);
+    EXPECT_FALSE(publisher.wire().is_shut_down);
+    bus.advance(std::chrono::seconds{12});
+    EXPECT_TRUE(publisher.wire().is_shut_down);
+}
+
+TEST(Shard, ADelayedWillWaitsAndIsTakenBackByTheClientsReturn) {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    for (const bool returns : {false, true}) {
+        SCOPED_TRACE(returns);
+        Bus bus{settings};
+        Peer reader{bus, Version::v5};
+        reader.connects("r").subscribes("will");
+        const mqtt::Connect connect{
+            .version = Version::v5,
+            .clean_start = false,
+            .client_id = "w",
+            .will = mqtt::Will{.topic = "will", .payload = as_bytes("gone"), .delay_s = 5},
+            .session_expiry_s = 60};
+        Peer lost{bus, Version::v5};
+        lost.sends(connect).vanishes();
+        bus.advance(std::chrono::seconds{4});
+        EXPECT_THAT(reader.take_payloads(), IsEmpty());
+        Peer back{bus, Version::v5};
+        if (returns) back.sends(connect);
+        bus.advance(std::chrono::seconds{3});
+        EXPECT_EQ(reader.take_payloads().size(), returns ? 0U : 1U);
+    }
+}
+
+TEST(Shard, ASessionEndsAtItsExpiry) {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    for (const int seconds : {29, 31}) {
+        Bus bus{settings};
+        Peer first{bus, Version::v5};
+        first.connects("s", false, 30).subscribes("#").vanishes();
+        bus.advance(std::chrono::seconds{seconds});
+        Peer second{bus, Version::v5};
+        second.connects("s", false, 30).take();
+        EXPECT_EQ(second.connack_present, seconds < 30);
     }
 }
 

@@ -136,6 +136,11 @@ bool Inbound::pop_answer(mqtt::Ack& out) {
     return true;
 }
 
+bool Inbound::is_pubrec_unsent(std::uint16_t packet_id) const {
+    const auto held = held_.find(packet_id);
+    return held != held_.end() && held->second.is_queued;
+}
+
 mqtt::Ack Inbound::on_pubrel(std::uint16_t packet_id) {
     mqtt::Ack pubcomp{.type = mqtt::PacketType::pubcomp,
                       .packet_id = packet_id,

@@ -58,8 +58,11 @@ public:
     /// The next PUBACK or PUBREC that may be sent now. False: none.
     [[nodiscard]] bool pop_answer(mqtt::Ack& out);
 
-    /// The PUBCOMP for a PUBREL: success, or 0x92 for an id that is not held (3.x: the same
-    /// packet, which has no reason there).
+    /// A PUBREL for this id would answer a PUBREC that was not sent yet: a protocol error, which
+    /// 3.x, having no reasons, can only be told by a close.
+    [[nodiscard]] bool is_pubrec_unsent(std::uint16_t packet_id) const;
+    /// The PUBCOMP for a PUBREL: success, or 0x92 for an id that is not held or whose PUBREC was
+    /// not sent (3.x: the same packet, which has no reason there).
     [[nodiscard]] mqtt::Ack on_pubrel(std::uint16_t packet_id);
 
     /// Publishes whose PUBACK or PUBREC was not popped.
