@@ -10,6 +10,6 @@ namespace firehose {
 
 }  // namespace firehose
 
-#define FH_ASSERT(expression) \
+#define FH_ASSERT(expression)            \
     ((expression) ? static_cast<void>(0) \
                   : ::firehose::assertion_failed(#expression, __FILE__, __LINE__))

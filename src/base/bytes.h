@@ -24,6 +24,8 @@ using ByteBuffer = std::vector<std::byte>;
 inline void append(ByteBuffer& out, ByteSpan bytes) {
     out.insert(out.end(), bytes.begin(), bytes.end());
 }
-inline void append(ByteBuffer& out, std::string_view text) { append(out, as_bytes(text)); }
+inline void append(ByteBuffer& out, std::string_view text) {
+    append(out, as_bytes(text));
+}
 
 }  // namespace firehose

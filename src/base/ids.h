@@ -23,7 +23,9 @@ enum class Seq : std::uint64_t {};
 [[nodiscard]] constexpr Seq operator+(Seq seq, std::uint64_t index) noexcept {
     return static_cast<Seq>(number(seq) + index);
 }
-inline std::ostream& operator<<(std::ostream& out, Seq seq) { return out << number(seq); }
+inline std::ostream& operator<<(std::ostream& out, Seq seq) {
+    return out << number(seq);
+}
 
 /// Who published a record: identity and session, opaque, never shown to readers. 0 = the bus.
 enum class PublisherId : std::uint64_t {};

@@ -67,8 +67,8 @@ void log_event(LogLevel level, std::string_view event, std::initializer_list<Log
 void start_log(LogLevel level) {
     g_pool = std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1);
     auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-    g_logger = std::make_shared<spdlog::async_logger>("firehose", std::move(sink), g_pool,
-                                                      spdlog::async_overflow_policy::overrun_oldest);
+    g_logger = std::make_shared<spdlog::async_logger>(
+        "firehose", std::move(sink), g_pool, spdlog::async_overflow_policy::overrun_oldest);
     g_logger->set_pattern("%v");
     g_logger->flush_on(spdlog::level::info);
     g_level = level;

@@ -41,9 +41,9 @@ void stop_log();
 
 }  // namespace firehose
 
-#define FH_LOG(level, event, ...) \
-    do { \
-        if (::firehose::log_enabled(::firehose::LogLevel::level)) { \
+#define FH_LOG(level, event, ...)                                                     \
+    do {                                                                              \
+        if (::firehose::log_enabled(::firehose::LogLevel::level)) {                   \
             ::firehose::log_event(::firehose::LogLevel::level, event, {__VA_ARGS__}); \
-        } \
+        }                                                                             \
     } while (false)

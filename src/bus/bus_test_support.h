@@ -98,7 +98,8 @@ struct Got {
 
 class Bus {
 public:
-    explicit Bus(Settings with = {}, std::string_view acl_text = "topic readwrite #\ntopic read $SYS/#\n",
+    explicit Bus(Settings with = {},
+                 std::string_view acl_text = "topic readwrite #\ntopic read $SYS/#\n",
                  log::SegmentLogOptions log_options = {})
         : settings(with),
           acl(*Acl::parse(acl_text)),

@@ -201,7 +201,8 @@ int run(const Flags& flags) {
     if (flags.topic.empty() || flags.topic.find_first_of("+#") != std::string::npos) {
         return usage("--topic is the first part of a topic, without + and #");
     }
-    return follow(gerrit_options(flags, *url), broker_options(flags, *url, *broker, std::move(password)));
+    return follow(gerrit_options(flags, *url),
+                  broker_options(flags, *url, *broker, std::move(password)));
 }
 
 void add_gerrit_options(CLI::App& gerrit, Flags& flags) {
