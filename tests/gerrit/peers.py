@@ -142,3 +142,57 @@ class Reader:
 
     def close(self):
         self.child.close()
+
+
+class BusReader(Reader):
+    """mosquitto_sub on a bus where nobody may publish: the source's retained status says it is subscribed."""
+
+    def __init__(self, port):
+        self.status = []
+        super().__init__(port, ("gerrit/#", "firehose/source/+/status"))
+
+    def _probe(self, port, options):
+        wait_until("a status", lambda: self._drain() or self.status)
+
+    def _drain(self):
+        super()._drain()
+        self.status += [payload for topic, payload in self.messages if topic.startswith("firehose/")]
+        self.messages = [message for message in self.messages if not message[0].startswith("firehose/")]
+        return len(self.messages)
+
+
+class Bus:
+    """`firehose serve` on free ports of loopback, following a Gerrit: (user, host, port)."""
+
+    def __init__(self, firehose, folder, gerrit, key, known_hosts, deny=None):
+        folder = pathlib.Path(folder)
+        user, host, port = gerrit
+        config = folder / "firehose.toml"
+        config.write_text(f"""
+data = "{folder}/data"
+[listen]
+mqtt = ["127.0.0.1:0"]
+http = ["127.0.0.1:0"]
+[source]
+{"" if deny is None else f"deny = {deny}"}
+[[source.gerrit]]
+name = "review"
+host = "{host}"
+port = {port}
+username = "{user}"
+key = "{key}"
+known_hosts = "{known_hosts}"
+""")
+        self.child = Child([firehose, "serve", "-c", config])
+        ready = ""
+        try:
+            while not ready.startswith("ready "):
+                ready = self.child.lines.get(timeout=20)
+        except queue.Empty:
+            raise AssertionError("firehose serve: " + self.child.error_text())
+        ports = dict(word.split("=") for word in ready.split()[1:])
+        self.mqtt_port = int(ports["mqtt"].rsplit(":", 1)[1])
+        self.http_port = int(ports["http"].rsplit(":", 1)[1])
+
+    def close(self):
+        self.child.close()

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """**Goal:** `firehose source gerrit` brings Gerrit's bytes to the right topics through a real OpenSSH,
 refuses what it must not trust and says why, and survives lost connections and hostile lines.
+`firehose serve` does the same inside.
 **Method:** sshd on loopback with keys of its own, whose forced command plays event files; mosquitto as the
 broker, mosquitto_sub as the reader. Works as root and as a user.
 
@@ -18,7 +19,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from peers import Child, Mosquitto, Reader, accepts, free_port, wait_until  # noqa: E402
+from peers import Bus, BusReader, Child, Mosquitto, Reader, accepts, free_port, wait_until  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIREHOSE = None
@@ -27,6 +28,12 @@ DATA = None
 
 def event(number):
     return (b'{"type":"t%d","project":"p","eventCreatedOn":1700000000}' % number, f"gerrit/p/t{number}")
+
+
+def recorded():
+    lines = (DATA / "gerrit-events.jsonl").read_bytes().split(b"\n")[:-1]
+    topics = [row.split("\t")[1] for row in (DATA / "gerrit-topics.tsv").read_text().splitlines()]
+    return list(zip(topics, lines))
 
 
 class Sshd:
@@ -110,18 +117,13 @@ class Stage(unittest.TestCase):
 
 
 class Events(Stage):
-    def recorded(self):
-        lines = (DATA / "gerrit-events.jsonl").read_bytes().split(b"\n")[:-1]
-        topics = [row.split("\t")[1] for row in (DATA / "gerrit-topics.tsv").read_text().splitlines()]
-        return list(zip(topics, lines))
-
     def play_recorded(self, *options):
         self.with_broker()
         self.sshd.stream(0, (DATA / "gerrit-events.jsonl").read_bytes())
         return self.source(*options)
 
     def test_every_recorded_line_arrives_byte_for_byte_on_its_topic_and_in_order(self):
-        expected = self.recorded()
+        expected = recorded()
         source = self.play_recorded("--deny-nothing")
         self.assertTrue(self.reader.take(len(expected)) == expected)
         self.assert_stops(source)
@@ -129,7 +131,7 @@ class Events(Stage):
         self.assertEqual((self.sshd.folder / "commands").read_text(), "gerrit stream-events\n")
 
     def test_by_default_lines_15_58_and_80_are_withheld(self):
-        expected = [pair for number, pair in enumerate(self.recorded(), 1) if number not in (15, 58, 80)]
+        expected = [pair for number, pair in enumerate(recorded(), 1) if number not in (15, 58, 80)]
         source = self.play_recorded("-s", "ref-updated", "-s", "comment-added")
         self.assertTrue(self.reader.take(len(expected)) == expected)
         self.assert_stops(source)
@@ -161,6 +163,43 @@ class Events(Stage):
             source = self.source(*options)
             self.assertEqual(self.reader.take(number + 1)[-1], event(number)[::-1])
             self.assert_stops(source)
+
+
+class InsideServe(Stage):
+    def with_bus(self, deny=None):
+        (self.sshd.folder / "wait").touch()
+        self.bus = self.keep(Bus(FIREHOSE, self.folder.name, (getpass.getuser(), "127.0.0.1", self.sshd.port),
+                                 self.sshd.user_key, self.sshd.known_hosts, deny))
+        self.reader = self.keep(BusReader(self.bus.mqtt_port))
+
+    def assert_arrives(self, expected):
+        got = self.reader.take(len(expected))
+        for number, (mine, theirs) in enumerate(zip(expected, got), 1):
+            self.assertEqual(mine[0], theirs[0], f"event {number}")
+            self.assertTrue(mine[1] == theirs[1], f"event {number} on {mine[0]} has other bytes")
+        self.assertEqual(len(got), len(expected))
+
+    def test_all_lines_arrive_when_nothing_is_denied(self):
+        self.with_bus(deny="[]")
+        self.sshd.stream(0, (DATA / "gerrit-events.jsonl").read_bytes())
+        self.assert_arrives(recorded())
+        self.assert_stops(self.bus.child)
+
+    def test_by_default_three_are_withheld_and_bad_lines_end_nothing(self):
+        self.with_bus()
+        lines = (DATA / "gerrit-events.jsonl").read_bytes().replace(b"\n", b'\n{"type":"cu\nno json\n')
+        self.sshd.stream(0, lines)
+        self.assert_arrives([pair for number, pair in enumerate(recorded(), 1) if number not in (15, 58, 80)])
+
+    def test_the_retained_status_follows_the_connection(self):
+        self.with_bus()
+        wait_until("online", lambda: self.reader.take_now() or self.reader.status[-1:] == [b"online"])
+        self.sshd.stream(0, b"")
+        self.sshd.hang_up(0)
+        wait_until("offline", lambda: self.reader.take_now() or b"offline" in self.reader.status[1:])
+        self.sshd.stream(1, event(1)[0] + b"\n")
+        self.assert_arrives([event(1)[::-1]])
+        self.assertEqual(self.reader.status[-1], b"online")
 
 
 class Connections(Stage):

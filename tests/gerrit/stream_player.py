@@ -3,8 +3,8 @@
 """stream_player.py FOLDER: what sshd_test.py has sshd run instead of a Gerrit.
 
 The n-th connection plays FOLDER/stream-<n> in pieces of odd sizes, then stays until FOLDER/hang-up-<n>
-exists (or its other side is gone); stream-<n> not being there means: complain and end. Notes the command
-that it was asked to run in FOLDER/commands."""
+exists (or its other side is gone); stream-<n> not being there means: complain and end, or wait for it if
+FOLDER/wait exists. Notes the command that it was asked to run in FOLDER/commands."""
 import os
 import pathlib
 import sys
@@ -24,6 +24,9 @@ def main():
             number += 1
     with open(folder / "commands", "a") as commands:
         commands.write(os.environ.get("SSH_ORIGINAL_COMMAND", "") + "\n")
+    end = time.monotonic() + 30
+    while (folder / "wait").exists() and not (folder / f"stream-{number}").exists() and time.monotonic() < end:
+        time.sleep(0.02)
     try:
         stream = (folder / f"stream-{number}").read_bytes()
     except FileNotFoundError:
