@@ -4,7 +4,9 @@
 namespace firehose::app {
 
 bus::Settings bus_settings(const config::Settings& s) {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(s.session.expiry_max);
+    const auto seconds = [](Microseconds time) {
+        return std::chrono::duration_cast<std::chrono::seconds>(time).count();
+    };
     return {
         .packet_bytes_max = static_cast<std::uint32_t>(s.limits.packet_bytes_max),
         .connections_max = s.limits.connections_max,
@@ -18,7 +20,8 @@ bus::Settings bus_settings(const config::Settings& s) {
         .session_inflight_max = static_cast<std::uint16_t>(s.session.inflight_max),
         .receive_maximum = static_cast<std::uint16_t>(s.session.receive_maximum),
         .topic_alias_maximum = static_cast<std::uint16_t>(s.session.topic_alias_max),
-        .session_expiry_max_s = static_cast<std::uint32_t>(seconds.count()),
+        .keep_alive_max_s = static_cast<std::uint16_t>(seconds(s.keep_alive.max)),
+        .session_expiry_max_s = static_cast<std::uint32_t>(seconds(s.session.expiry_max)),
         .sessions_max = s.session.count_max,
         .anonymous_sessions = s.session.anonymous == config::AnonymousSessions::standard
                                   ? bus::AnonymousSessions::standard

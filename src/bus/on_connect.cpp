@@ -27,6 +27,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     const Settings& settings = shard_.settings();
     has_user_name_ = connect.user_name.has_value();
     limits_ = {
+        .keep_alive_max_s = settings.keep_alive_max_s,
         .session_expiry_max_s = settings.session_expiry_max_s,
         .v311_session_expiry_s = settings.session_expiry_max_s,
         .outbound_inflight_max = settings.session_inflight_max,

@@ -67,7 +67,8 @@ constexpr Option kOptions[] = {
      .min = 0,
      .max = 64,
      .field = &at<&Settings::shards>,
-     .doc = "Threads that serve clients. 0: one on up to two cores, else half the cores."},
+     .doc = "Threads that serve clients. 0: one on up to two cores, else half the cores. This "
+            "release runs one, whatever is asked for."},
     {.key = "demo",
      .type = Bool{},
      .value = false,
@@ -272,7 +273,7 @@ constexpr Option kOptions[] = {
      .max = 65'535s,
      .field = &at<&Settings::keep_alive, &KeepAliveSettings::max>,
      .doc = "Longest keep-alive. An MQTT 5 client that asks for more, or for none, is told this "
-            "one, unless it is 65535 s."},
+            "one; an older client, which cannot be told, is refused. 65535 s allows any."},
 
     {.key = "feed.window_bytes",
      .type = Bytes{},
@@ -290,7 +291,7 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::feed, &FeedSettings::lag_max>,
      .doc =
          "A subscriber further behind than this leaves a feed that carries expiring messages, so "
-         "that their remaining time stays right."},
+         "that their remaining time stays right. Checked, but without effect in this release."},
 
     {.key = "net.send_buffer",
      .type = Bytes{},
