@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal:   MQTT.js, the page's client, reads and publishes over WebSocket and TCP, 3.1.1 and 5.0.
+// Method: one `firehose serve` on free ports; a reader and a publisher a combination, at each QoS.
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { kPublisher, startBus } from "../page/bus.mjs";
+
+const web = join(dirname(fileURLToPath(import.meta.url)), "../../web");
+if (!existsSync(join(web, "node_modules/mqtt"))) {
+  console.log("SKIPPED: web/node_modules is missing (run npm ci in web; ./test does)");
+  process.exit(77);
+}
+const mqtt = createRequire(join(web, "package.json"))("mqtt");
+const kPatienceMs = 15_000;
+
+const within = (promise, what) => Promise.race([
+  promise,
+  new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: too late`)), kPatienceMs).unref()),
+]);
+
+const folder = mkdtempSync(join(tmpdir(), "firehose-mqttjs-"));
+const bus = await startBus(process.argv[2], folder);
+let failed = 0;
+try {
+  for (const url of [bus.page.replace("http:", "ws:") + "mqtt", bus.page.replace("http:", "ws:"), bus.mqtt]) {
+    for (const protocolVersion of [4, 5]) {
+      for (const qos of [0, 1, 2]) {
+        const name = `${new URL(url).protocol} ${new URL(url).pathname} version ${protocolVersion} qos ${qos}`;
+        const reader = mqtt.connect(url, { protocolVersion, reconnectPeriod: 0 });
+        const publisher = mqtt.connect(url, { protocolVersion, reconnectPeriod: 0, ...kPublisher });
+        try {
+          const got = new Promise((resolve) => reader.once("message", (topic, payload, packet) =>
+            resolve([topic, payload.toString(), packet.qos])));
+          const granted = await within(reader.subscribeAsync("js/#", { qos }), "SUBACK");
+          assert.equal(granted[0].qos, qos);
+          await within(publisher.publishAsync("js/x", name, { qos }), "acknowledgement");
+          assert.deepEqual(await within(got, "message"), ["js/x", name, qos]);
+          console.log(`ok ${name}`);
+        } catch (error) {
+          failed += 1;
+          console.log(`not ok ${name}: ${error.message}`);
+        } finally {
+          await Promise.all([reader.endAsync(true), publisher.endAsync(true)]);
+        }
+      }
+    }
+  }
+} finally {
+  await bus.stop();
+  rmSync(folder, { recursive: true });
+}
+process.exit(failed === 0 ? 0 : 1);
