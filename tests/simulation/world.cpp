@@ -105,12 +105,15 @@ World::World(const WorldOptions& options)
         files_.set_faults({.write_bytes_max = 1 + random_.below(500),
                            .read_bytes_max = 1 + random_.below(5'000)});
     }
-    shard_.emplace(bus::Shared{.settings = settings_,
-                               .log = log_,
-                               .retained = retained_,
-                               .acl = acl_,
-                               .authenticator = authenticator_},
-                   waker_);
+    for (std::uint64_t shards = 1 + random_.below(2); shards > 0; --shards) {
+        nodes_.push_back(
+            {.shard = std::make_unique<bus::Shard>(bus::Shared{.settings = settings_,
+                                                               .log = log_,
+                                                               .retained = retained_,
+                                                               .acl = acl_,
+                                                               .authenticator = authenticator_},
+                                                   waker_)});
+    }
     const auto slowness = [&] { return std::size_t{64} << random_.below(8); };
     const auto add = [&](SimClient::Options who) {
         clients_.push_back(std::make_unique<SimClient>(std::move(who), random_));
@@ -129,7 +132,7 @@ World::World(const WorldOptions& options)
 }
 
 World::~World() {
-    shard_.reset();  // Before the pipes that it has the other ends of.
+    nodes_.clear();  // Before the pipes that they have the other ends of.
 }
 
 std::optional<std::string> World::run(int steps) {
@@ -143,7 +146,7 @@ void World::step(bool has_faults) {
     const std::uint64_t dice = random_.below(1'000);
     SimClient& someone = *clients_[random_.below(clients_.size())];
     if (dice < 350) {
-        turn();
+        turn(nodes_[random_.below(nodes_.size())]);
     } else if (dice < 700) {
         step(someone);
     } else if (dice < 800) {
@@ -161,25 +164,23 @@ void World::step(bool has_faults) {
     }
 }
 
-void World::turn() {
-    shard_->begin_turn(clock_.monotonic(), clock_.wall());
-    for (SimPipe* pipe : std::exchange(unaccepted_, {})) {
-        open_pipes_.push_back(pipe);
-        shard_->accept_mqtt(pipe->server_end(), false, {});
+void World::turn(Node& node) {
+    node.shard->begin_turn(clock_.monotonic(), clock_.wall());
+    for (SimPipe* pipe : std::exchange(node.unaccepted, {})) {
+        node.open.push_back(pipe);
+        node.shard->accept_mqtt(pipe->server_end(), false, {});
     }
-    deliver_some();
-    shard_->end_turn();
-    std::erase_if(open_pipes_, [](const SimPipe* pipe) { return pipe->is_over(); });
+    for (std::uint64_t i = random_.below(8); i > 0 && !node.open.empty(); --i) {
+        node.open[random_.below(node.open.size())]->deliver();
+    }
+    node.shard->end_turn();
+    // Only pipes that were accepted here and that both sides let go.
+    const std::vector<SimPipe*> accepted = node.open;
+    std::erase_if(node.open, [](const SimPipe* pipe) { return pipe->is_over(); });
     std::erase_if(old_pipes_, [&](const std::unique_ptr<SimPipe>& pipe) {
         return pipe->is_over() &&
-               std::find(unaccepted_.begin(), unaccepted_.end(), pipe.get()) == unaccepted_.end();
+               std::find(accepted.begin(), accepted.end(), pipe.get()) != accepted.end();
     });
-}
-
-void World::deliver_some() {
-    for (std::uint64_t i = random_.below(8); i > 0 && !open_pipes_.empty(); --i) {
-        open_pipes_[random_.below(open_pipes_.size())]->deliver();
-    }
 }
 
 void World::publish() {
@@ -201,7 +202,9 @@ void World::publish() {
 void World::connect(SimClient& client) {
     const SimPipe::Limits limits{.to_server_bytes = std::size_t{64} << random_.below(8),
                                  .to_client_bytes = std::size_t{64} << random_.below(9)};
-    unaccepted_.push_back(&client.connect(clock_.monotonic(), limits));
+    const bool is_stranger = !client.machine().options().user_name;
+    Node& node = is_stranger ? nodes_[random_.below(nodes_.size())] : nodes_.front();
+    node.unaccepted.push_back(&client.connect(clock_.monotonic(), limits));
     ++connections_;
     trace(client.name(), "connects");
 }
@@ -211,10 +214,8 @@ void World::disconnect(SimClient& client) {
     std::unique_ptr<SimPipe> pipe = client.disconnect();
     for (const client::Event& event : client.machine().take_events()) on_event(client, event);
     if (client.name() == "reader") reading_.may_lose_qos0 = true;
-    const auto waiting = std::find(unaccepted_.begin(), unaccepted_.end(), pipe.get());
-    if (waiting != unaccepted_.end()) {
-        unaccepted_.erase(waiting);  // Closed before anybody accepted it.
-        return;
+    for (Node& node : nodes_) {
+        if (std::erase(node.unaccepted, pipe.get()) != 0) return;  // Before anybody accepted it.
     }
     old_pipes_.push_back(std::move(pipe));
 }

@@ -20,8 +20,9 @@
 #include "simulation/sim_client.h"
 #include "simulation/sim_clock.h"
 
-/// The whole bus under one seed: a shard, the log with its steps, and clients, in an order that a
-/// seeded scheduler chooses, with broken connections, slow readers, short reads and writes.
+/// The whole bus under one seed: one or two shards, the log with its steps, and clients, in an
+/// order that a seeded scheduler chooses, with broken connections, slow readers, short reads and
+/// writes.
 ///
 ///     World world{{.seed = 7}};
 ///     if (auto problem = world.run(5'000)) report(*problem);
@@ -75,8 +76,15 @@ private:
         std::vector<bus::AuthRequest> waiting_;
     };
 
+    /// A shard and its connections: sessions live on the first, strangers on any.
+    struct Node {
+        std::unique_ptr<bus::Shard> shard;
+        std::vector<SimPipe*> unaccepted;
+        std::vector<SimPipe*> open;
+    };
+
     void step(bool has_faults);
-    void turn();
+    void turn(Node& node);
     void publish();
     void connect(SimClient& client);
     void disconnect(SimClient& client);
@@ -84,7 +92,6 @@ private:
     void on_event(SimClient& client, const client::Event& event);
     void on_message(SimClient& client, const client::Message& message);
     void on_connected(SimClient& client, const client::Connected& connected);
-    void deliver_some();
     [[nodiscard]] std::optional<std::string> settle();
     [[nodiscard]] std::optional<std::string> verdict();
     [[nodiscard]] std::vector<Seen> read_log();
@@ -105,9 +112,7 @@ private:
 
     std::vector<std::unique_ptr<SimClient>> clients_;  // Publisher, reader, watcher, late comer.
     std::vector<std::unique_ptr<SimPipe>> old_pipes_;  // Given up by their client.
-    std::vector<SimPipe*> unaccepted_;
-    std::vector<SimPipe*> open_pipes_;  // Handed to the shard.
-    std::optional<bus::Shard> shard_;   // Destroyed first: it owns the pipes' other ends.
+    std::vector<Node> nodes_;                          // Emptied first: they own the pipes' ends.
 
     std::vector<Sent> sent_;
     std::vector<std::pair<client::Token, std::size_t>> tokens_;  // Of sent_.
