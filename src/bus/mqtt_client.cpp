@@ -248,6 +248,7 @@ MqttClient::Flow MqttClient::hold_back(Hold reason) {
 }
 
 void MqttClient::on_maybe_released() {
+    if (is_closing_) return;  // Taken over while it was held: it has no session any more.
     bool is_over = false;
     switch (hold_) {
         case Hold::none:
@@ -263,7 +264,6 @@ void MqttClient::on_maybe_released() {
             is_over = output_.own_pending() <= shard_.settings().replies_bytes_max / 2;
             break;
     }
-    if (is_closing_) return;
     if (is_over) {
         release();
     } else {

@@ -151,6 +151,30 @@ TEST(Shard, ATakeOverClosesTheOldConnection) {
     EXPECT_THAT(second.take(), ElementsAre(PacketType::connack));
 }
 
+TEST(Shard, ATakeOverOfAPublisherThatIsHeldBackIsNoHarm) {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    settings.publish_inflight_max = 1;
+    Bus bus{settings};
+    Peer first{bus, Version::v311};
+    Peer second{bus, Version::v311};
+    first.connects("same");
+    ByteBuffer publishes;
+    for (const std::uint16_t id : {std::uint16_t{1}, std::uint16_t{2}}) {
+        mqtt::encode(mqtt::Publish{.qos = Qos::at_least_once, .topic = "t", .packet_id = id},
+                     Version::v311, publishes);
+    }
+    ByteBuffer connect;
+    mqtt::encode(mqtt::Connect{.version = Version::v311, .client_id = "same"}, connect);
+    // All in one turn: the second PUBLISH waits for the window when the session goes.
+    first.wire().handler->on_bytes(publishes);
+    EXPECT_FALSE(first.wire().is_reading);
+    second.wire().handler->on_bytes(connect);
+    bus.turn();
+    EXPECT_TRUE(first.wire().is_shut_down);
+    EXPECT_THAT(second.take(), ElementsAre(PacketType::connack));
+}
+
 TEST(Shard, RetainedCopiesComeAfterTheSubackAndNeverStale) {
     Bus bus;
     Peer publisher{bus, Version::v311};
