@@ -77,8 +77,8 @@ void start_log(LogLevel level) {
 void stop_log() {
     g_level = LogLevel::off;
     if (g_logger) g_logger->flush();
+    g_pool.reset();  // Joins the writer after the last line; it lets go of the logger first.
     g_logger.reset();
-    g_pool.reset();  // Joins the writer after the last line.
 }
 
 }  // namespace firehose
