@@ -14,32 +14,13 @@
 #include <cstring>
 #include <memory>
 #include <system_error>
+#include <thread>
 
 namespace firehose::source {
 
 namespace {
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
-
-/// One question to the resolver's thread; lives on the heap because the resolver may outlast us.
-struct Question {
-    std::string host;
-    std::string port;
-    addrinfo hints{};
-    gaicb request{};
-};
-
-std::unique_ptr<Question> make_question(const TcpTarget& target) {
-    auto question = std::make_unique<Question>();
-    question->host = target.host;
-    question->port = std::to_string(target.port);
-    question->hints.ai_socktype = SOCK_STREAM;
-    question->hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
-    question->request.ar_name = question->host.c_str();
-    question->request.ar_service = question->port.c_str();
-    question->request.ar_request = &question->hints;
-    return question;
-}
 
 std::string sentence(const TcpTarget& target, std::string_view what) {
     return "cannot reach " + target.host + " port " + std::to_string(target.port) + ": " +
@@ -56,28 +37,51 @@ Addresses resolve_number(const TcpTarget& target) {
     return {found, &::freeaddrinfo};
 }
 
+/// getaddrinfo's answer, as it crosses from the thread that asked.
+struct Answer {
+    int error = 0;
+    addrinfo* addresses = nullptr;
+};
+
+/// Asks on a thread of its own, because getaddrinfo cannot be interrupted; answers on `out`, which
+/// it closes. Nobody waits for it: if nobody listens any more, it frees what it found.
+void ask_resolver(const TcpTarget& target, int out) {
+    std::thread{[host = target.host, port = std::to_string(target.port), out] {
+        addrinfo hints{};
+        hints.ai_socktype = SOCK_STREAM;
+        hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+        Answer answer;
+        answer.error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &answer.addresses);
+        const ssize_t sent = ::send(out, &answer, sizeof answer, MSG_NOSIGNAL);
+        if (sent != sizeof answer && answer.error == 0) ::freeaddrinfo(answer.addresses);
+        ::close(out);
+    }}.detach();
+}
+
 Result<Addresses, std::string> resolve(const TcpTarget& target, StopSignal& stop, Clock& clock,
                                        MonotonicTime deadline) {
     if (Addresses numeric = resolve_number(target)) return numeric;
-    std::unique_ptr<Question> question = make_question(target);
-    std::array<gaicb*, 1> list{&question->request};
-    if (::getaddrinfo_a(GAI_NOWAIT, list.data(), 1, nullptr) != 0) {
-        return Failure{sentence(target, "the resolver takes no question")};
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+        return Failure{sentence(target, std::generic_category().message(errno))};
     }
-    // getaddrinfo_a has no descriptor to poll: look for a wish to end ten times a second.
-    int answer = EAI_INPROGRESS;
-    while ((answer = ::gai_error(&question->request)) == EAI_INPROGRESS) {
-        if (stop.is_set || clock.monotonic() >= deadline) {
-            if (::gai_cancel(&question->request) == EAI_NOTCANCELED) {
-                static_cast<void>(question.release());  // The resolver still writes into it.
-            }
-            return Failure{sentence(target, "its name takes too long to resolve")};
+    ask_resolver(target, ends[1]);
+    Answer answer{.error = EAI_AGAIN};
+    while (!stop.is_set) {
+        const Microseconds left = deadline - clock.monotonic();
+        if (left <= Microseconds{0}) break;
+        std::array<pollfd, 2> fds{pollfd{ends[0], POLLIN, 0}, pollfd{stop.wake.fd(), POLLIN, 0}};
+        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+        static_cast<void>(::poll(fds.data(), fds.size(), static_cast<int>(wait)));
+        if (fds[0].revents != 0) {
+            static_cast<void>(::recv(ends[0], &answer, sizeof answer, MSG_WAITALL));
+            break;
         }
-        constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 100'000'000};
-        static_cast<void>(::gai_suspend(list.data(), 1, &kLook));
+        if (!stop.is_set) stop.wake.clear();
     }
-    if (answer != 0) return Failure{sentence(target, ::gai_strerror(answer))};
-    return Addresses{question->request.ar_result, &::freeaddrinfo};
+    ::close(ends[0]);
+    if (answer.error != 0) return Failure{sentence(target, ::gai_strerror(answer.error))};
+    return Addresses{answer.addresses, &::freeaddrinfo};
 }
 
 void set_option(int fd, int level, int name, int value) {
@@ -107,7 +111,10 @@ int connect_to(int fd, const addrinfo& address, StopSignal& stop, Clock& clock,
         std::array<pollfd, 2> fds{pollfd{fd, POLLOUT, 0}, pollfd{stop.wake.fd(), POLLIN, 0}};
         const auto wait = std::chrono::ceil<std::chrono::milliseconds>(left).count();
         static_cast<void>(::poll(fds.data(), fds.size(), static_cast<int>(wait)));
-        if (fds[0].revents == 0) continue;
+        if (fds[0].revents == 0) {
+            if (!stop.is_set) stop.wake.clear();
+            continue;
+        }
         int error = 0;
         socklen_t size = sizeof error;
         if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
