@@ -143,7 +143,7 @@ void add_sub_command(CLI::App& program, int& exit_code) {
         "Print the topic before each payload");
     sub->add_flag_callback(
         "--json", [options] { options->style = PrintStyle::json; },
-        "Print one JSON object a line, with seq and time from a Firehose");
+        "Print one JSON object a line, with seq and time where the server gives them");
     sub->add_flag("-R,--no-retained", options->skips_retained, "Leave retained messages out");
     sub->add_option("-C,--count", options->count, "End after so many messages")
         ->check(CLI::PositiveNumber);
