@@ -46,4 +46,12 @@ std::unique_ptr<SimPipe> SimClient::disconnect() {
     return std::exchange(pipe_, nullptr);
 }
 
+std::string SimClient::describe() const {
+    std::string text = machine_.is_connected() ? "connected" : "not connected";
+    text += ", " + std::to_string(machine_.in_flight()) + " in flight, " +
+            std::to_string(machine_.output().size()) + " bytes to write";
+    if (pipe_ != nullptr) text += ", " + pipe_->describe();
+    return text;
+}
+
 }  // namespace firehose::simulation

@@ -38,6 +38,8 @@ public:
     /// Tells of a slow reader that it may now read fast.
     void hurry() noexcept { options_.read_bytes_max = 1 << 20; }
 
+    /// For the trace.
+    [[nodiscard]] std::string describe() const;
     /// Bytes read and written since the last call.
     [[nodiscard]] std::size_t take_bytes_moved() noexcept { return std::exchange(moved_, 0); }
 

@@ -120,4 +120,12 @@ bool SimPipe::deliver() {
     return false;
 }
 
+std::string SimPipe::describe() const {
+    std::string text = std::to_string(to_server_.size()) + " bytes to the server, " +
+                       std::to_string(to_client_.size()) + " to the client";
+    if (server_ == nullptr) return text + ", no server";
+    return text + (server_->is_reading ? "" : ", not read") +
+           (server_->wants_room ? ", wants room" : "");
+}
+
 }  // namespace firehose::simulation

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "base/byte_stream.h"
 #include "base/bytes.h"
@@ -41,6 +42,9 @@ public:
     void close();
     /// Nothing will come any more.
     [[nodiscard]] bool is_at_end() const { return is_server_closed_ && to_client_.empty(); }
+
+    /// For the trace.
+    [[nodiscard]] std::string describe() const;
 
     // The network's: within a turn of the shard.
     /// Lets one thing happen at the server: bytes, room or the end. False: nothing to happen.

@@ -332,8 +332,26 @@ std::optional<std::string> World::settle() {
         if (std::exchange(progress, bytes_moved_) != bytes_moved_) idle = 0;
         open = verdict();
     }
+    if (options_.is_verbose) dump();
     if (open) return "did not settle: " + *open;
     return {};
+}
+
+/// What may say why it did not settle.
+void World::dump() {
+    const log::LogMetrics metrics = log_.metrics();
+    trace("log", "refused " + std::to_string(metrics.blocks_refused_total) + ", unwritten " +
+                     std::to_string(metrics.unwritten_bytes) + " bytes, end " +
+                     std::to_string(metrics.end_seq));
+    for (const Node& node : nodes_) {
+        trace("shard", "tail at " + std::to_string(number(node.shard->tail_position())));
+    }
+    for (const Sent& sent : sent_) {
+        if (sent.qos == 0 || sent.is_acknowledged) continue;
+        trace("publisher",
+              "waits for " + std::to_string(sent.number) + " at QoS " + std::to_string(sent.qos));
+    }
+    for (const auto& client : clients_) trace(client->name(), client->describe());
 }
 
 std::optional<std::string> World::verdict() {

@@ -94,6 +94,7 @@ private:
     void on_connected(SimClient& client, const client::Connected& connected);
     [[nodiscard]] std::optional<std::string> settle();
     [[nodiscard]] std::optional<std::string> verdict();
+    void dump();
     [[nodiscard]] std::vector<Seen> read_log();
     void fail(std::string problem);
     void trace(std::string_view what, std::string_view detail = {});
