@@ -18,6 +18,11 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         case session::Verdict::append:
             break;
         case session::Verdict::repeat:
+            // Its ticket's outcome may have come, or may come, to a connection that is gone.
+            inbound.on_durable(shard_.durable_ticket_);
+            if (shard_.last_ticket() > shard_.durable_ticket_) {
+                shard_.await_ticket(shard_.last_ticket(), id_);
+            }
             flush_answers();
             return Flow::next;
         case session::Verdict::exceeded:  // [MQTT-3.3.4-7]

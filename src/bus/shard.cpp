@@ -147,6 +147,11 @@ void Shard::await_ticket(log::Ticket ticket, ConnectionId client) {
     awaiting_.emplace_back(ticket, client);
 }
 
+log::Ticket Shard::last_ticket() const noexcept {
+    const auto pending = static_cast<std::uint64_t>(pending_ticket_);
+    return pending_.is_empty() ? static_cast<log::Ticket>(pending - 1) : pending_ticket_;
+}
+
 void Shard::settle() {
     link_pending();
     const Seq linked = shared_.log.end();

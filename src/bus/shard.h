@@ -108,6 +108,8 @@ private:
     log::Ticket publish(const log::Record& record);
     /// The client hears of the ticket's outcome (MqttClient::on_durable, on_refused).
     void await_ticket(log::Ticket ticket, ConnectionId client);
+    /// The newest ticket that was given out.
+    [[nodiscard]] log::Ticket last_ticket() const noexcept;
     [[nodiscard]] bool is_log_full() const { return shared_.log.is_full(); }
     /// Links the pending block and fans out all that is linked now (rule **Position of a packet**).
     void settle();
@@ -162,6 +164,7 @@ private:
     log::ReaderId reader_;
     log::BlockBuilder pending_;
     log::Ticket pending_ticket_{1};
+    log::Ticket durable_ticket_{};  // The newest that was heard to be durable.
     std::vector<std::pair<log::Ticket, ConnectionId>> awaiting_;
     Seq tail_position_{};
     bool tail_awaits_disk_ = false;

@@ -40,6 +40,7 @@ void Shard::hear_outcomes() {
     for (const log::Outcome& outcome : outcomes) {
         const bool is_durable = outcome.kind == log::Outcome::Kind::durable;
         if (!is_durable && outcome.kind != log::Outcome::Kind::refused) continue;
+        if (is_durable) durable_ticket_ = std::max(durable_ticket_, outcome.ticket);
         // Durable covers every ticket up to this one, refused this one alone.
         std::erase_if(awaiting_, [&](const auto& awaited) {
             const auto& [ticket, id] = awaited;

@@ -175,6 +175,27 @@ TEST(Shard, ATakeOverOfAPublisherThatIsHeldBackIsNoHarm) {
     EXPECT_THAT(second.take(), ElementsAre(PacketType::connack));
 }
 
+TEST(Shard, ARepeatedQos2PublishIsAnsweredThoughItsFirstConnectionIsGone) {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    Bus bus{settings};
+    Peer first{bus, Version::v5};
+    first.connects("p", true, 1'000);
+    ByteBuffer publish;
+    mqtt::encode(mqtt::Publish{.qos = Qos::exactly_once, .topic = "t", .packet_id = 9}, Version::v5,
+                 publish);
+    // The connection breaks in the turn of its PUBLISH, before anything can be answered.
+    first.wire().handler->on_bytes(publish);
+    first.vanishes();
+    Peer again{bus, Version::v5};
+    again.connects("p", false, 1'000);
+    EXPECT_THAT(again.take(), ElementsAre(PacketType::connack));
+    EXPECT_TRUE(again.connack_present);
+    again.sends(mqtt::Publish{.dup = true, .qos = Qos::exactly_once, .topic = "t", .packet_id = 9});
+    EXPECT_THAT(again.take(), ElementsAre(PacketType::pubrec));
+    EXPECT_EQ(bus.log.metrics().records_total, 1u);
+}
+
 TEST(Shard, RetainedCopiesComeAfterTheSubackAndNeverStale) {
     Bus bus;
     Peer publisher{bus, Version::v311};
