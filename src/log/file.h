@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <system_error>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -37,6 +39,8 @@ public:
     [[nodiscard]] virtual IoResult preallocate(std::uint64_t bytes) = 0;
     /// fdatasync.
     [[nodiscard]] virtual IoResult sync() = 0;
+    /// The file ends there from now on; durable with the next sync.
+    [[nodiscard]] virtual IoResult truncate(std::uint64_t bytes) = 0;
 };
 
 class FileSystem {
@@ -45,6 +49,25 @@ public:
 
     /// A file without a name, for reading and writing; gone when closed.
     [[nodiscard]] virtual Result<std::unique_ptr<File>, std::error_code> create_unlinked() = 0;
+
+    /// Named files of the one folder; names without `/`. A name is durable after sync_folder.
+    /// `create` fails with EEXIST; both open for reading and writing.
+    [[nodiscard]] virtual Result<std::unique_ptr<File>, std::error_code> create(
+        const std::string& name) = 0;
+    [[nodiscard]] virtual Result<std::unique_ptr<File>, std::error_code> open(
+        const std::string& name) = 0;
+    /// The names of regular files, in no order.
+    [[nodiscard]] virtual Result<std::vector<std::string>, std::error_code> list() = 0;
+    /// Replaces `to`.
+    [[nodiscard]] virtual IoResult rename(const std::string& from, const std::string& to) = 0;
+    [[nodiscard]] virtual IoResult remove(const std::string& name) = 0;
+    [[nodiscard]] virtual IoResult sync_folder() = 0;
+    /// Bytes that may still be written, and of the whole file system.
+    struct Space {
+        std::uint64_t free = 0;
+        std::uint64_t total = 0;
+    };
+    [[nodiscard]] virtual Result<Space, std::error_code> space() = 0;
 };
 
 }  // namespace firehose::log

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -40,11 +41,22 @@ enum class ReadStatus : std::uint8_t {
 
 enum class ReaderId : std::uint32_t {};
 
+/// Which topics a reader that is behind looks for: lets what reads history skip the rest by its
+/// index. Called from reader threads; immutable.
+class TopicInterest {
+public:
+    virtual ~TopicInterest() = default;
+    [[nodiscard]] virtual bool wants(std::string_view topic) const = 0;
+};
+
 /// What became of a `request`.
 struct ReadAnswer {
     std::uint64_t cookie = 0;                // As asked.
     ReadStatus status = ReadStatus::blocks;  // blocks, at_end or too_old.
     std::vector<BlockRef> blocks;
+    /// Where to read on: everything below was considered. With an interest, blocks without any
+    /// record that it wants may be missing before it (gaps and control records' blocks too).
+    Seq up_to{};
 };
 
 class Log {
@@ -67,6 +79,11 @@ public:
     /// turns false. One relaxed load.
     [[nodiscard]] virtual bool is_full() const noexcept = 0;
 
+    /// False while the disk takes nothing (rule **Degraded**): what must be durable (QoS >= 1,
+    /// control records) is refused before it is appended. The appenders are woken when it turns
+    /// true again. One relaxed load.
+    [[nodiscard]] virtual bool takes_durable() const noexcept { return true; }
+
     /// The smallest position that can still be read.
     [[nodiscard]] virtual Seq oldest() const = 0;
     /// One past the newest linked record: where a reader of the tail waits.
@@ -80,8 +97,14 @@ public:
     [[nodiscard]] virtual ReadStatus read(Seq from, std::size_t bytes_max,
                                           std::vector<BlockRef>& out) = 0;
     /// The same, from disk, later. At most 1,024 requests wait a reader; false when full.
+    /// `interest`: null for everything.
     [[nodiscard]] virtual bool request(ReaderId reader, Seq from, std::size_t bytes_max,
-                                       std::uint64_t cookie) = 0;
+                                       std::uint64_t cookie,
+                                       std::shared_ptr<const TopicInterest> interest) = 0;
+    [[nodiscard]] bool request(ReaderId reader, Seq from, std::size_t bytes_max,
+                               std::uint64_t cookie) {
+        return request(reader, from, bytes_max, cookie, nullptr);
+    }
     [[nodiscard]] virtual std::vector<ReadAnswer> take_answers(ReaderId reader) = 0;
 
 protected:

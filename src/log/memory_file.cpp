@@ -98,6 +98,13 @@ public:
         });
     }
 
+    IoResult truncate(std::uint64_t bytes) override {
+        return with([&](auto&, auto& file) -> IoResult {
+            file.bytes.resize(bytes);
+            return {};
+        });
+    }
+
 private:
     MemoryFileSystem& system_;
     const std::size_t number_;
@@ -115,6 +122,69 @@ Result<std::unique_ptr<File>, std::error_code> MemoryFileSystem::create_unlinked
         if (strikes(state.faults.creates_to_fail)) return failure(std::errc::io_error);
         state.files.emplace_back();
         return std::unique_ptr<File>{std::make_unique<MemoryFile>(*this, state.files.size() - 1)};
+    });
+}
+
+Result<std::unique_ptr<File>, std::error_code> MemoryFileSystem::create(const std::string& name) {
+    using Created = Result<std::unique_ptr<File>, std::error_code>;
+    return state_.with([&](State& state) -> Created {
+        if (strikes(state.faults.creates_to_fail)) return failure(std::errc::io_error);
+        if (state.names.contains(name)) return failure(std::errc::file_exists);
+        state.names.emplace(name, state.files.size());
+        state.files.emplace_back();
+        return std::unique_ptr<File>{std::make_unique<MemoryFile>(*this, state.files.size() - 1)};
+    });
+}
+
+Result<std::unique_ptr<File>, std::error_code> MemoryFileSystem::open(const std::string& name) {
+    using Opened = Result<std::unique_ptr<File>, std::error_code>;
+    return state_.with([&](State& state) -> Opened {
+        const auto found = state.names.find(name);
+        if (found == state.names.end()) return failure(std::errc::no_such_file_or_directory);
+        state.files[found->second].is_open = true;
+        return std::unique_ptr<File>{std::make_unique<MemoryFile>(*this, found->second)};
+    });
+}
+
+Result<std::vector<std::string>, std::error_code> MemoryFileSystem::list() {
+    return state_.with([](const State& state) {
+        std::vector<std::string> names;
+        for (const auto& [name, file] : state.names) names.push_back(name);
+        return names;
+    });
+}
+
+IoResult MemoryFileSystem::rename(const std::string& from, const std::string& to) {
+    return state_.with([&](State& state) -> IoResult {
+        const auto found = state.names.find(from);
+        if (found == state.names.end()) return failure(std::errc::no_such_file_or_directory);
+        const std::size_t file = found->second;
+        state.names.erase(found);
+        state.names.insert_or_assign(to, file);
+        return {};
+    });
+}
+
+IoResult MemoryFileSystem::remove(const std::string& name) {
+    return state_.with([&](State& state) -> IoResult {
+        if (state.names.erase(name) == 0) return failure(std::errc::no_such_file_or_directory);
+        return {};
+    });
+}
+
+IoResult MemoryFileSystem::sync_folder() {
+    return state_.with([](State& state) -> IoResult {
+        if (strikes(state.faults.syncs_to_fail)) return failure(std::errc::io_error);
+        state.synced_names = state.names;
+        return {};
+    });
+}
+
+Result<FileSystem::Space, std::error_code> MemoryFileSystem::space() {
+    return state_.with([](const State& state) -> Result<Space, std::error_code> {
+        const std::uint64_t total = state.faults.bytes_max.value_or(std::uint64_t{1} << 40);
+        const std::uint64_t used = state.bytes_open();
+        return Space{.free = total > used ? total - used : 0, .total = total};
     });
 }
 
@@ -161,6 +231,7 @@ void MemoryFileSystem::cut_at(std::size_t file, std::uint64_t offset) {
 void MemoryFileSystem::lose_unsynced() {
     state_.with([](State& state) {
         for (Contents& file : state.files) file.bytes = file.synced;
+        state.names = state.synced_names;
     });
 }
 

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/bytes.h"
@@ -33,6 +35,15 @@ struct MemoryFaults {
 class MemoryFileSystem final : public FileSystem {
 public:
     [[nodiscard]] Result<std::unique_ptr<File>, std::error_code> create_unlinked() override;
+    [[nodiscard]] Result<std::unique_ptr<File>, std::error_code> create(
+        const std::string& name) override;
+    [[nodiscard]] Result<std::unique_ptr<File>, std::error_code> open(
+        const std::string& name) override;
+    [[nodiscard]] Result<std::vector<std::string>, std::error_code> list() override;
+    [[nodiscard]] IoResult rename(const std::string& from, const std::string& to) override;
+    [[nodiscard]] IoResult remove(const std::string& name) override;
+    [[nodiscard]] IoResult sync_folder() override;
+    [[nodiscard]] Result<Space, std::error_code> space() override;
 
     void set_faults(const MemoryFaults& faults);
     [[nodiscard]] MemoryFaults faults() const;
@@ -57,8 +68,11 @@ private:
         ByteBuffer synced;
         bool is_open = true;
     };
+    using Names = std::map<std::string, std::size_t, std::less<>>;
     struct State {
         std::vector<Contents> files;
+        Names names;
+        Names synced_names;
         MemoryFaults faults;
         [[nodiscard]] std::uint64_t bytes_open() const noexcept;
     };

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 
 namespace firehose::log {
 namespace {
@@ -70,6 +72,11 @@ public:
         return {};
     }
 
+    IoResult truncate(std::uint64_t bytes) override {
+        if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) return last_error();
+        return {};
+    }
+
 private:
     int descriptor_;
 };
@@ -90,6 +97,57 @@ Result<std::unique_ptr<File>, std::error_code> PosixFileSystem::create_unlinked(
     }
     if (descriptor < 0) return last_error();
     return std::unique_ptr<File>{std::make_unique<PosixFile>(descriptor)};
+}
+
+Result<std::unique_ptr<File>, std::error_code> PosixFileSystem::create(const std::string& name) {
+    const int descriptor =
+        ::open(path(name).c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (descriptor < 0) return last_error();
+    return std::unique_ptr<File>{std::make_unique<PosixFile>(descriptor)};
+}
+
+Result<std::unique_ptr<File>, std::error_code> PosixFileSystem::open(const std::string& name) {
+    const int descriptor = ::open(path(name).c_str(), O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) return last_error();
+    return std::unique_ptr<File>{std::make_unique<PosixFile>(descriptor)};
+}
+
+Result<std::vector<std::string>, std::error_code> PosixFileSystem::list() {
+    std::vector<std::string> names;
+    std::error_code failed;
+    for (std::filesystem::directory_iterator entry{folder_, failed}, end; entry != end && !failed;
+         entry.increment(failed)) {
+        if (entry->is_regular_file(failed)) names.push_back(entry->path().filename().string());
+    }
+    if (failed) return Failure{failed};
+    return names;
+}
+
+IoResult PosixFileSystem::rename(const std::string& from, const std::string& to) {
+    if (::rename(path(from).c_str(), path(to).c_str()) != 0) return last_error();
+    return {};
+}
+
+IoResult PosixFileSystem::remove(const std::string& name) {
+    if (::unlink(path(name).c_str()) != 0) return last_error();
+    return {};
+}
+
+IoResult PosixFileSystem::sync_folder() {
+    const int descriptor = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return last_error();
+    const bool is_synced = ::fsync(descriptor) == 0;
+    const auto error = last_error();
+    ::close(descriptor);
+    if (!is_synced) return error;
+    return {};
+}
+
+Result<FileSystem::Space, std::error_code> PosixFileSystem::space() {
+    struct statvfs status {};
+    if (::statvfs(folder_.c_str(), &status) != 0) return last_error();
+    return Space{.free = std::uint64_t{status.f_bavail} * status.f_frsize,
+                 .total = std::uint64_t{status.f_blocks} * status.f_frsize};
 }
 
 }  // namespace firehose::log

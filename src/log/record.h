@@ -23,8 +23,24 @@ namespace firehose::log {
 
 enum class RecordKind : std::uint8_t {
     message = 1,
-    // Control kinds start at 16; see docs/formats/segment.md.
+    // Control kinds start at 16; readers pass over what they do not know.
     gap = 16,
+    // What a session may not forget; payloads in session/control_record.h. The record's publisher
+    // is the session; it has no topic.
+    session_opened = 17,
+    session_ended = 18,
+    subscribed = 19,
+    unsubscribed = 20,
+    pubrel_received = 21,
+    ids_assigned = 22,
+    pubrec_received = 23,
+    will_armed = 24,
+    will_disarmed = 25,
+    group_joined = 26,  // Later.
+    group_left = 27,    // Later.
+    keep = 28,          // A retained record, copied forward from a segment that goes.
+    erase = 29,         // The operator takes records back.
+    epoch = 30,         // Later.
 };
 
 inline constexpr std::size_t kTopicBytesMax = 65'535;

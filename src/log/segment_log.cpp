@@ -168,12 +168,14 @@ ReadStatus SegmentLog::read(Seq from, std::size_t bytes_max, std::vector<BlockRe
     });
 }
 
-bool SegmentLog::request(ReaderId reader, Seq from, std::size_t bytes_max, std::uint64_t cookie) {
+bool SegmentLog::request(ReaderId reader, Seq from, std::size_t bytes_max, std::uint64_t cookie,
+                         std::shared_ptr<const TopicInterest> interest) {
     const bool is_taken = requests_.with([&](Requests& requests) {
         Reader& who = requests.readers[slot(reader)];
         const std::size_t waiting = who.requests.size() + who.in_progress + who.answers.size();
         if (waiting >= kRequestsMax) return false;
-        who.requests.push_back({from, std::min(bytes_max, kReadBytesMax), cookie});
+        who.requests.push_back(
+            {from, std::min(bytes_max, kReadBytesMax), cookie, std::move(interest)});
         ++requests.requested_total;
         return true;
     });
@@ -356,10 +358,13 @@ bool SegmentLog::read_step() {
 ReadAnswer SegmentLog::perform(const Request& request) {
     ReadAnswer answer{.cookie = request.cookie};
     answer.status = read(request.from, request.bytes_max, answer.blocks);
-    if (answer.status != ReadStatus::not_in_memory) return answer;
-    // Not in memory, so it was written: it is in the store, or was dropped by now.
-    const bool is_kept = store_.read(request.from, request.bytes_max, answer.blocks);
-    answer.status = is_kept && !answer.blocks.empty() ? ReadStatus::blocks : ReadStatus::too_old;
+    if (answer.status == ReadStatus::not_in_memory) {
+        // Not in memory, so it was written: it is in the store, or was dropped by now.
+        const bool is_kept = store_.read(request.from, request.bytes_max, answer.blocks);
+        answer.status =
+            is_kept && !answer.blocks.empty() ? ReadStatus::blocks : ReadStatus::too_old;
+    }
+    answer.up_to = answer.blocks.empty() ? request.from : answer.blocks.back()->end_seq();
     return answer;
 }
 

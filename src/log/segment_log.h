@@ -67,8 +67,10 @@ public:
     [[nodiscard]] Seq durable_end() const override { return end(); }
     [[nodiscard]] ReadStatus read(Seq from, std::size_t bytes_max,
                                   std::vector<BlockRef>& out) override;
+    using Log::request;
     [[nodiscard]] bool request(ReaderId reader, Seq from, std::size_t bytes_max,
-                               std::uint64_t cookie) override;
+                               std::uint64_t cookie,
+                               std::shared_ptr<const TopicInterest> interest) override;
     [[nodiscard]] std::vector<ReadAnswer> take_answers(ReaderId reader) override;
 
     /// Whom to wake when there is something to write, and to read. Before the first append.
@@ -92,6 +94,7 @@ private:
         Seq from{};
         std::size_t bytes_max = 0;
         std::uint64_t cookie = 0;
+        std::shared_ptr<const TopicInterest> interest;
     };
     struct Reader {
         std::deque<Request> requests;
