@@ -116,6 +116,7 @@ protected:
     ReadMode mode_ = ReadMode::idle;
     Seq cursor_{};                        // Behind only.
     std::vector<log::BlockRef> fetched_;  // Read for us from disk; emptied by the next pull.
+    Seq fetched_from_{};                  // They hold everything from here on, to their end.
     bool awaits_disk_ = false;
     bool is_blocked_ = false;  // The socket is full.
     bool is_queued_ = false;   // In the shard's list of clients to pull.

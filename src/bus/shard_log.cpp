@@ -171,6 +171,7 @@ Shard::Lookup Shard::look_up(Client& client, Seq seq, log::BlockRef& block, std:
 void Shard::request(Client& client, Seq from) {
     client.awaits_disk_ = shared_.log.request(reader_, from, shared_.settings.pull_bytes_per_turn,
                                               static_cast<std::uint64_t>(client.id()));
+    client.fetched_from_ = from;
     if (!client.awaits_disk_) queue_pull(client);  // Its queue is full: try again next turn.
 }
 
@@ -216,6 +217,8 @@ Pulled Shard::pull_log(Client& client) {
     std::size_t quantum = shared_.settings.pull_bytes_per_turn;
     while (client.cursor_ < tail_position_) {
         std::vector<log::BlockRef> blocks = std::exchange(client.fetched_, {});
+        // What was fetched for a packet to send again may begin after the cursor.
+        if (client.cursor_ < client.fetched_from_) blocks.clear();
         std::erase_if(blocks,
                       [&](const auto& block) { return block->end_seq() <= client.cursor_; });
         if (blocks.empty()) {

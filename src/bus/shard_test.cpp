@@ -125,6 +125,38 @@ TEST(Shard, ASessionGetsWhatItIsOwedInOrderAndWithDup) {
     EXPECT_FALSE(got[1].dup);
 }
 
+TEST(Shard, BlocksFetchedForAPacketToSendAgainDoNotMoveTheCursor) {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    settings.session_inflight_max = 1;
+    // Nothing stays in memory: what is sent again comes from disk.
+    Bus bus{settings, "topic readwrite #\n", {.memory_bytes = 1}};
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p");
+    const auto publish = [&](std::string_view payload, std::uint16_t id, bool retain) {
+        publisher.publishes("a", payload, Qos::at_least_once, id, retain);
+    };
+    std::vector<std::string> got;
+    const auto take = [&](Peer& from) {
+        for (const auto& message : from.take_publishes()) {
+            got.push_back(message.payload + (message.retain ? " copy" : ""));
+        }
+    };
+    Peer first{bus, Version::v311};
+    first.connects("r", false).subscribes("#", Qos::at_least_once);
+    publish("1", 1, false);
+    publish("2", 2, false);  // Owed: the window is full.
+    publish("3", 3, true);
+    first.subscribes("#", Qos::at_least_once).acks(PacketType::puback, 1);
+    take(first);  // The copy is in flight now, and 2 is not yet sent.
+    first.vanishes();
+    Peer second{bus, Version::v311};
+    second.connects("r", false).acks(PacketType::puback, 2);
+    second.acks(PacketType::puback, 3);
+    take(second);
+    EXPECT_THAT(got, ElementsAre("1", "3 copy", "3 copy", "2", "3"));
+}
+
 TEST(Shard, AnAnonymousClientTakesNobodyOver) {
     Bus bus;
     Peer first{bus, Version::v311};
