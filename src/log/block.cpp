@@ -27,6 +27,7 @@ std::uint32_t BlockBuilder::add(const Record& record) {
     const auto index = static_cast<std::uint32_t>(block_->offsets_.size());
     block_->offsets_.push_back(static_cast<std::uint32_t>(block_->bytes_.size()));
     encode_record(record, block_->bytes_);
+    if (record.kind != RecordKind::message || record.qos != 0) block_->is_droppable_ = false;
     return index;
 }
 

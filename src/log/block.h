@@ -48,6 +48,8 @@ public:
     [[nodiscard]] AppenderId appender() const noexcept { return appender_; }
     /// 0 of a block that was read back.
     [[nodiscard]] Ticket ticket() const noexcept { return ticket_; }
+    /// Nothing but QoS 0 messages: may leave memory unwritten (rule **Degraded**).
+    [[nodiscard]] bool is_droppable() const noexcept { return is_droppable_; }
     /// What it costs in memory, its own bookkeeping included.
     [[nodiscard]] std::size_t memory_bytes() const noexcept {
         return sizeof(Block) + bytes_.capacity() + offsets_.capacity() * sizeof(std::uint32_t);
@@ -61,6 +63,7 @@ private:
     WallTime time_{};
     AppenderId appender_{};
     Ticket ticket_{};
+    bool is_droppable_ = true;
     ByteBuffer bytes_;
     std::vector<std::uint32_t> offsets_;  // Start of each record in bytes_.
 };

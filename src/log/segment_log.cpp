@@ -61,7 +61,8 @@ void SegmentLog::Wakers<Max>::wake_all() noexcept {
     for (std::size_t i = 0; i < size; ++i) wake(slots[i]);
 }
 
-SegmentLog::SegmentLog(const SegmentLogOptions& options, FileSystem& files, Clock& clock)
+SegmentLog::SegmentLog(const SegmentLogOptions& options, FileSystem& files, Clock& clock,
+                       KeptLog /*kept*/)
     : options_([&] {
           SegmentLogOptions with_start = options;
           with_start.first_seq = first_seq(options, clock);
@@ -366,6 +367,20 @@ ReadAnswer SegmentLog::perform(const Request& request) {
     }
     answer.up_to = answer.blocks.empty() ? request.from : answer.blocks.back()->end_seq();
     return answer;
+}
+
+bool SegmentLog::close_step() {
+    return write_step();
+}
+
+void SegmentLog::set_needed_from(Seq /*views*/, Seq /*sessions*/) noexcept {}
+
+bool SegmentLog::expire_step() {
+    return false;
+}
+
+bool SegmentLog::seal_step() {
+    return false;
 }
 
 LogMetrics SegmentLog::metrics() const {

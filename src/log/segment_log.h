@@ -18,6 +18,7 @@
 #include "base/waker.h"
 #include "log/block.h"
 #include "log/file.h"
+#include "log/kept_segment.h"
 #include "log/log.h"
 #include "log/log_metrics.h"
 #include "log/segment_store.h"
@@ -40,12 +41,22 @@
 /// Source:    docs/formats/segment.md; rules **Positions**, **Appending**, **Degraded**.
 namespace firehose::log {
 
+enum class LogMode : std::uint8_t {
+    memory,  // Unlinked files, no fdatasync; durable once linked.
+    disk,    // Named files; durable after fdatasync.
+};
+
 struct SegmentLogOptions {
+    LogMode mode = LogMode::memory;
     std::size_t memory_bytes = std::size_t{64} << 20;
     std::size_t unwritten_bytes_max = std::size_t{64} << 20;
     std::uint64_t segment_bytes = std::uint64_t{64} << 20;
     std::uint64_t bytes_max = std::uint64_t{1} << 30;
-    std::optional<Seq> first_seq;       // Without: the wall clock's microseconds.
+    std::uint64_t free_bytes_min = 0;   // disk: less on the file system: rule **Degraded**.
+    std::uint64_t hold_bytes = 0;       // disk: most that is held for durable sessions alone.
+    Microseconds segment_age{0};        // disk: an older segment is closed; 0: never.
+    Microseconds history_age{0};        // disk: older segments go; 0: never.
+    std::optional<Seq> first_seq;       // memory; without: the wall clock's microseconds.
     std::optional<std::uint64_t> seed;  // Of the segments' salts; without: the kernel's.
 };
 
@@ -55,7 +66,11 @@ public:
     static constexpr std::size_t kReadersMax = 256;
     static constexpr std::size_t kRequestsMax = 1'024;  // That wait, a reader.
 
-    SegmentLog(const SegmentLogOptions& options, FileSystem& files, Clock& clock);
+    SegmentLog(const SegmentLogOptions& options, FileSystem& files, Clock& clock)
+        : SegmentLog(options, files, clock, KeptLog{}) {}
+    /// disk: goes on with what recovery found in the folder, in a new segment. If that cannot be
+    /// made, the log begins Degraded.
+    SegmentLog(const SegmentLogOptions& options, FileSystem& files, Clock& clock, KeptLog kept);
 
     [[nodiscard]] AppenderId add_appender(Waker& waker) override;
     [[nodiscard]] ReaderId add_reader(Waker& waker) override;
@@ -80,6 +95,18 @@ public:
     bool write_step();
     /// Serves one request. False: none waits.
     bool read_step();
+
+    /// After the last append: writes what is left, then the closing header, synced. True: call
+    /// again. False: done, or the disk failed. At most once an append returned.
+    bool close_step();
+
+    /// What still needs history: views are never deleted from; what durable sessions need is held
+    /// up to `hold_bytes`. Until it is called nothing is needed. Any thread.
+    void set_needed_from(Seq views, Seq sessions) noexcept;
+    /// Housekeeper: deletes at most one segment that is too old or too much. True: maybe more.
+    bool expire_step();
+    /// Housekeeper: seals at most one closed segment. True: maybe more.
+    bool seal_step();
 
     static constexpr Microseconds kRetryDelay{100'000};
 
