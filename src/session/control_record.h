@@ -84,6 +84,7 @@ struct PubrecReceived {
 struct WillArmed {
     std::string key;  // As SessionOpened's.
     WillMessage will;
+    friend bool operator==(const WillArmed&, const WillArmed&) = default;
 };
 
 /// Taken back, or published: then in the block of the will's message.

@@ -47,6 +47,8 @@ struct WillMessage {
     bool payload_is_utf8 = false;
     std::optional<std::uint32_t> message_expiry_s;
     std::uint32_t delay_s = 0;
+
+    friend bool operator==(const WillMessage&, const WillMessage&) = default;
 };
 
 class Will {
