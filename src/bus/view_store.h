@@ -53,6 +53,9 @@ public:
     [[nodiscard]] virtual Result<Seq, std::string> floor(View view) = 0;
     /// The floor of the oldest generation that is kept: no segment at or above it may go.
     [[nodiscard]] virtual Result<Seq, std::string> oldest_floor() = 0;
+    /// What is stored now becomes the previous generation, in place of the one before: what a
+    /// damaged store falls back to. Durable when it returns.
+    [[nodiscard]] virtual Written keep_generation() = 0;
     [[nodiscard]] virtual Written load_sessions(const std::function<void(SessionRow&&)>& each) = 0;
     [[nodiscard]] virtual Written load_retained(const std::function<void(RetainedRow&&)>& each) = 0;
 };
