@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint8_t kMagic[8] = {'F', 'H', 'S', 'E', 'G', '\r', '\n', 0x1A};
 constexpr std::uint64_t kBlockMark = 0x4B43'4F4C'4248'4621;  // "!FHBLOCK"
+constexpr std::uint32_t kSealedFeature = 1;                  // What must be understood.
 constexpr std::size_t kSegmentCrcAt = kSegmentHeaderBytes - 4;
 constexpr std::size_t kBlockCrcAt = kBlockHeaderBytes - 4;
 
@@ -46,6 +47,13 @@ SegmentHeaderBytes encode(const SegmentHeader& header) noexcept {
     put(at + 48, number(header.seq_limit));
     put(at + 56, header.number);
     put(at + 64, header.log_id);
+    if (header.is_sealed) {
+        put(at + 12, kSealedFeature);
+        put(at + 72, number(header.end_seq));
+        put(at + 80, bits(header.first_time));
+        put(at + 88, bits(header.last_time));
+        put(at + 96, header.records);
+    }
     put(at + kSegmentCrcAt, crc32c(ByteSpan{out}.first(kSegmentCrcAt)));
     return out;
 }
@@ -59,14 +67,23 @@ std::optional<SegmentHeader> decode_segment_header(ByteSpan bytes) noexcept {
         get<std::uint32_t>(at + kSegmentCrcAt) == crc32c(bytes.first(kSegmentCrcAt));
     const bool is_known = is_ours && get<std::uint16_t>(at + 8) == kSegmentVersion &&
                           get<std::uint16_t>(at + 10) == kSegmentHeaderBytes &&
-                          get<std::uint32_t>(at + 12) == 0;  // What must be understood.
+                          (get<std::uint32_t>(at + 12) & ~kSealedFeature) == 0;
     if (!is_known) return {};
-    return SegmentHeader{.salt = get<std::uint64_t>(at + 24),
+    const bool is_sealed = get<std::uint32_t>(at + 12) == kSealedFeature;
+    SegmentHeader header{.salt = get<std::uint64_t>(at + 24),
                          .created = wall_time(get<std::uint64_t>(at + 32)),
                          .first_seq = Seq{get<std::uint64_t>(at + 40)},
                          .seq_limit = Seq{get<std::uint64_t>(at + 48)},
                          .number = get<std::uint64_t>(at + 56),
-                         .log_id = get<std::uint64_t>(at + 64)};
+                         .log_id = get<std::uint64_t>(at + 64),
+                         .is_sealed = is_sealed};
+    if (is_sealed) {
+        header.end_seq = Seq{get<std::uint64_t>(at + 72)};
+        header.first_time = wall_time(get<std::uint64_t>(at + 80));
+        header.last_time = wall_time(get<std::uint64_t>(at + 88));
+        header.records = get<std::uint64_t>(at + 96);
+    }
+    return header;
 }
 
 BlockHeaderBytes encode(const BlockHeader& header, std::uint64_t salt,

@@ -30,6 +30,14 @@ struct SegmentHeader {
     Seq seq_limit{};           // The reservation when it was created; 0 while nothing is kept.
     std::uint64_t number = 0;  // Segments of one log, counted from 1.
     std::uint64_t log_id = 0;  // Of the data folder; 0 while nothing is kept.
+    // Sealed: another layout follows, sealed_reader.h reads it. Only then:
+    bool is_sealed = false;
+    Seq end_seq{};
+    WallTime first_time{};  // Of the first block.
+    WallTime last_time{};
+    std::uint64_t records = 0;
+
+    friend bool operator==(const SegmentHeader&, const SegmentHeader&) = default;
 };
 
 enum class BlockKind : std::uint8_t {
@@ -54,7 +62,8 @@ using SegmentHeaderBytes = std::array<std::byte, kSegmentHeaderBytes>;
 using BlockHeaderBytes = std::array<std::byte, kBlockHeaderBytes>;
 
 [[nodiscard]] SegmentHeaderBytes encode(const SegmentHeader& header) noexcept;
-/// Nothing when it is damaged, of another version, or has flags that we do not know.
+/// Nothing when it is damaged, of another version, or has flags that we do not know. It may be a
+/// sealed segment's: look at `is_sealed` before reading blocks.
 [[nodiscard]] std::optional<SegmentHeader> decode_segment_header(ByteSpan bytes) noexcept;
 
 /// The header of a block at `offset` of the segment with `salt`.

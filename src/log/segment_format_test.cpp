@@ -70,7 +70,7 @@ TEST(SegmentHeader, WithAFlippedBitACutOrAnUnknownFeatureIsNotTaken) {
         const ExactBytes input{ByteSpan{bytes}.first(cut)};
         EXPECT_FALSE(decode_segment_header(input.span()).has_value()) << cut;
     }
-    bytes[12] = std::byte{1};
+    bytes[12] = std::byte{2};
     put(bytes.data() + 124, crc32c(ByteSpan{bytes}.first(124)));
     EXPECT_FALSE(decode_segment_header(bytes).has_value());
 }
