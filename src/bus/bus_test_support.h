@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bus/delayed_log.h"
 #include "bus/shard.h"
 #include "log/memory_file.h"
 #include "log/segment_log.h"
@@ -105,7 +106,7 @@ public:
           acl(*Acl::parse(acl_text)),
           log(log_options, files, clock),
           shard({.settings = settings,
-                 .log = log,
+                 .log = delayed,
                  .retained = retained,
                  .acl = acl,
                  .authenticator = authenticator,
@@ -136,6 +137,7 @@ public:
     FakeAuthenticator authenticator;
     NoWaker waker;
     log::SegmentLog log;
+    DelayedLog delayed{log};
     Shard shard;
 };
 

@@ -222,16 +222,14 @@ void MqttClient::flush_answers() {
     while (session_ != nullptr && session_->inbound.pop_answer(answer)) send(answer);
 }
 
-void MqttClient::on_durable(log::Ticket up_to) {
+void MqttClient::on_durable(log::Ticket) {
     if (session_ == nullptr || is_closing_) return;
-    session_->inbound.on_durable(up_to);
     flush_answers();
 }
 
-void MqttClient::on_refused(log::Ticket ticket) {
+void MqttClient::on_refused(log::Ticket) {
     if (session_ == nullptr || is_closing_) return;
     shard_.metrics_.publishes_refused.add();
-    session_->inbound.on_refused(ticket, mqtt::ReasonCode::quota_exceeded);
     if (session_->inbound.is_withheld() && !withheld_since_) withheld_since_ = shard_.now();
     flush_answers();
 }

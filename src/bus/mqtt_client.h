@@ -54,6 +54,7 @@ public:
 
     // From the shard.
     void on_auth(AuthResult result);
+    /// What its session awaits is durable, or was refused; the session has heard of it.
     void on_durable(log::Ticket up_to);
     void on_refused(log::Ticket ticket);
     /// At the end of a turn in which it was held: goes on reading if the reason is gone.

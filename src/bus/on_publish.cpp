@@ -18,11 +18,6 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         case session::Verdict::append:
             break;
         case session::Verdict::repeat:
-            // Its ticket's outcome may have come, or may come, to a connection that is gone.
-            inbound.on_durable(shard_.durable_ticket_);
-            if (shard_.last_ticket() > shard_.durable_ticket_) {
-                shard_.await_ticket(shard_.last_ticket(), id_);
-            }
             flush_answers();
             return Flow::next;
         case session::Verdict::exceeded:  // [MQTT-3.3.4-7]
@@ -58,7 +53,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     const log::Ticket ticket = shard_.publish(record);
     if (publish.qos != mqtt::Qos::at_most_once) {
         inbound.awaits(publish.qos, publish.packet_id, ticket);
-        shard_.await_ticket(ticket, id_);
+        shard_.await_ticket(ticket, *session_);
     }
     return Flow::next;
 }

@@ -19,16 +19,23 @@ ClientSession* SessionStore::find(const std::string& key) {
     return found == sessions_.end() ? nullptr : found->second.get();
 }
 
+ClientSession* SessionStore::find(PublisherId id) {
+    const auto found = by_id_.find(id);
+    return found == by_id_.end() ? nullptr : found->second;
+}
+
 ClientSession& SessionStore::make(std::string key, Identity who, std::size_t owed_refs) {
     auto session = std::make_unique<ClientSession>(key, std::move(who), owed_refs);
     session->publisher = static_cast<PublisherId>(next_publisher_++);
     const auto [at, is_new] = sessions_.emplace(std::move(key), std::move(session));
     FH_ASSERT(is_new);
+    by_id_.emplace(at->second->publisher, at->second.get());
     return *at->second;
 }
 
 void SessionStore::remove(ClientSession& session) {
     FH_ASSERT(session.client == nullptr);
+    by_id_.erase(session.publisher);
     const std::size_t removed = sessions_.erase(std::string{session.key});
     FH_ASSERT(removed == 1);
 }

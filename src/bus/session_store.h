@@ -39,6 +39,7 @@ struct ClientSession {
     session::Owed owed;
     session::Will will;
     std::uint32_t expiry_s = 0;
+    log::Ticket awaited{};  // The newest ticket whose outcome it is to hear of.
 
     MqttClient* client = nullptr;  // Connected, or null.
     Seq cursor{};                  // Not connected: the first position not handed over.
@@ -56,6 +57,7 @@ public:
                                             ConnectionId connection);
 
     [[nodiscard]] ClientSession* find(const std::string& key);
+    [[nodiscard]] ClientSession* find(PublisherId id);
     [[nodiscard]] ClientSession& make(std::string key, Identity who, std::size_t owed_refs);
     void remove(ClientSession& session);
 
@@ -67,6 +69,7 @@ public:
 
 private:
     std::unordered_map<std::string, std::unique_ptr<ClientSession>> sessions_;
+    std::unordered_map<PublisherId, ClientSession*> by_id_;
     std::multimap<MonotonicTime, std::string> due_;  // Stale entries are skipped.
     std::uint64_t next_publisher_ = 1;
 };

@@ -143,13 +143,11 @@ log::Ticket Shard::publish(const log::Record& record) {
     return pending_ticket_;
 }
 
-void Shard::await_ticket(log::Ticket ticket, ConnectionId client) {
-    awaiting_.emplace_back(ticket, client);
-}
-
-log::Ticket Shard::last_ticket() const noexcept {
-    const auto pending = static_cast<std::uint64_t>(pending_ticket_);
-    return pending_.is_empty() ? static_cast<log::Ticket>(pending - 1) : pending_ticket_;
+void Shard::await_ticket(log::Ticket ticket, ClientSession& session) {
+    if (session.awaited == ticket) return;
+    FH_ASSERT(awaiting_.empty() || awaiting_.back().first <= ticket);
+    session.awaited = ticket;
+    awaiting_.emplace_back(ticket, session.publisher);
 }
 
 void Shard::settle() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -106,10 +107,9 @@ private:
     [[nodiscard]] WallTime wall() const noexcept { return wall_; }
     /// Adds a record to the pending block; the ticket's outcome comes to `on_ticket`.
     log::Ticket publish(const log::Record& record);
-    /// The client hears of the ticket's outcome (MqttClient::on_durable, on_refused).
-    void await_ticket(log::Ticket ticket, ConnectionId client);
-    /// The newest ticket that was given out.
-    [[nodiscard]] log::Ticket last_ticket() const noexcept;
+    /// The session hears of the ticket's outcome, whatever becomes of its connection; a connected
+    /// client hears of it after its session (MqttClient::on_durable, on_refused).
+    void await_ticket(log::Ticket ticket, ClientSession& session);
     [[nodiscard]] bool is_log_full() const { return shared_.log.is_full(); }
     /// Links the pending block and fans out all that is linked now (rule **Position of a packet**).
     void settle();
@@ -126,6 +126,7 @@ private:
     // The log's side. (shard_log.cpp)
     void link_pending();
     void hear_outcomes();
+    void hear(const log::Outcome& outcome, PublisherId session);
     void read_tail(std::size_t bytes_max);
     void fan_out(const PlacedRecord& placed, ByteSpan record_bytes);
     void hear_answers();
@@ -164,8 +165,7 @@ private:
     log::ReaderId reader_;
     log::BlockBuilder pending_;
     log::Ticket pending_ticket_{1};
-    log::Ticket durable_ticket_{};  // The newest that was heard to be durable.
-    std::vector<std::pair<log::Ticket, ConnectionId>> awaiting_;
+    std::deque<std::pair<log::Ticket, PublisherId>> awaiting_;  // In the order of the tickets.
     Seq tail_position_{};
     bool tail_awaits_disk_ = false;
     session::Match match_;  // Scratch of fan_out.

@@ -38,23 +38,38 @@ void Shard::hear_outcomes() {
     std::vector<log::Outcome> outcomes;
     shared_.log.take_outcomes(appender_, outcomes);
     for (const log::Outcome& outcome : outcomes) {
-        const bool is_durable = outcome.kind == log::Outcome::Kind::durable;
-        if (!is_durable && outcome.kind != log::Outcome::Kind::refused) continue;
-        if (is_durable) durable_ticket_ = std::max(durable_ticket_, outcome.ticket);
-        // Durable covers every ticket up to this one, refused this one alone.
-        std::erase_if(awaiting_, [&](const auto& awaited) {
-            const auto& [ticket, id] = awaited;
-            if (is_durable ? ticket > outcome.ticket : ticket != outcome.ticket) return false;
-            if (Client* client = find(id)) {
-                auto& publisher = static_cast<MqttClient&>(*client);
-                if (is_durable) {
-                    publisher.on_durable(outcome.ticket);
-                } else {
-                    publisher.on_refused(outcome.ticket);
+        switch (outcome.kind) {
+            case log::Outcome::Kind::placed:
+                break;
+            case log::Outcome::Kind::durable:  // Covers every ticket up to this one.
+                while (!awaiting_.empty() && awaiting_.front().first <= outcome.ticket) {
+                    const PublisherId session = awaiting_.front().second;
+                    awaiting_.pop_front();
+                    hear(outcome, session);
                 }
+                break;
+            case log::Outcome::Kind::refused: {  // This one alone.
+                const auto ticket_of = [](const auto& awaited) { return awaited.first; };
+                const auto [begin, end] =
+                    std::ranges::equal_range(awaiting_, outcome.ticket, {}, ticket_of);
+                const std::vector<std::pair<log::Ticket, PublisherId>> awaited{begin, end};
+                awaiting_.erase(begin, end);
+                for (const auto& [ticket, session] : awaited) hear(outcome, session);
+                break;
             }
-            return true;
-        });
+        }
+    }
+}
+
+void Shard::hear(const log::Outcome& outcome, PublisherId id) {
+    ClientSession* session = sessions_.find(id);
+    if (session == nullptr) return;  // It ended: nobody is to be answered.
+    if (outcome.kind == log::Outcome::Kind::durable) {
+        session->inbound.on_durable(outcome.ticket);
+        if (session->client != nullptr) session->client->on_durable(outcome.ticket);
+    } else {
+        session->inbound.on_refused(outcome.ticket, mqtt::ReasonCode::quota_exceeded);
+        if (session->client != nullptr) session->client->on_refused(outcome.ticket);
     }
 }
 
