@@ -151,7 +151,8 @@ void HttpConnection::read_one_request() {
     if (!request) return refuse(request.error().status, request.error().explanation);
     is_head_request_ = request->method == Method::head;
     keep_alive_ = request->keep_alive;
-    if (request->method != Method::get && request->method != Method::head) {
+    const bool is_post = limits_.allows_post && request->method == Method::post;
+    if (request->method != Method::get && request->method != Method::head && !is_post) {
         return refuse(405, "Only GET and HEAD are answered here.", {{"Allow", "GET, HEAD"}});
     }
     router_.on_request(*this, *request);

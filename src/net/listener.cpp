@@ -4,6 +4,9 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -77,7 +80,38 @@ Result<std::unique_ptr<Listener>, NetError> Listener::open(EventLoop& loop,
     return listener;
 }
 
+Result<std::unique_ptr<Listener>, NetError> Listener::open_unix(EventLoop& loop,
+                                                                const std::string& path,
+                                                                OnAccept on_accept) {
+    const auto failed = [&](const std::string& remedy) {
+        const std::error_code code = last_error();
+        return Failure{NetError{
+            code, "the socket " + path + " cannot be opened (" + code.message() + "); " + remedy}};
+    };
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return failed("choose a data folder with a path of less than " +
+                      std::to_string(sizeof address.sun_path - 12) + " bytes");
+    }
+    path.copy(address.sun_path, path.size());
+    FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!socket) return failed("too many files may be open");
+    ::unlink(path.c_str());
+    // Nobody can connect before listen: the mode is right by then.
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0 || ::listen(socket.get(), kBacklog) != 0) {
+        return failed("may this user write to its folder?");
+    }
+    std::unique_ptr<Listener> listener{new Listener{loop, std::move(socket), std::move(on_accept)}};
+    listener->address_ = path;
+    listener->unix_path_ = path;
+    return listener;
+}
+
 Listener::~Listener() {
+    if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
     if (pause_timer_.serial != 0) loop_.cancel(pause_timer_);
     loop_.remove(id_, socket_.get());
 }

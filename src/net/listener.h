@@ -13,7 +13,7 @@
 #include "net/net_error.h"
 #include "net/tcp_stream.h"
 
-/// A listening TCP socket on an EventLoop.
+/// A listening TCP or Unix socket on an EventLoop.
 ///
 /// An IPv6 address is IPv6 only (`::` does not take IPv4 connections): both families are two
 /// listeners, so that each is named, counted and refused by itself.
@@ -44,12 +44,16 @@ public:
     /// `on_accept` sets the stream's handler, or drops it; it may destroy the listener.
     [[nodiscard]] static Result<std::unique_ptr<Listener>, NetError> open(
         EventLoop& loop, const ListenOptions& options, OnAccept on_accept);
+    /// A Unix socket that only this user may connect to (mode 0600). A socket that was left at
+    /// `path` by a process that is gone is replaced; the caller made sure that none is alive.
+    [[nodiscard]] static Result<std::unique_ptr<Listener>, NetError> open_unix(
+        EventLoop& loop, const std::string& path, OnAccept on_accept);
     ~Listener() override;
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-    /// "127.0.0.1:1883" or "[::1]:1883".
+    /// "127.0.0.1:1883" or "[::1]:1883"; of a Unix socket its path.
     [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
 private:
@@ -65,6 +69,7 @@ private:
     bool is_out_of_resources_ = false;
     std::uint16_t port_ = 0;
     std::string address_;
+    std::string unix_path_;  // Empty: TCP.
 };
 
 }  // namespace firehose::net

@@ -46,6 +46,7 @@ std::uint16_t SocketAddress::port() const noexcept {
 }
 
 std::string SocketAddress::numeric_host() const {
+    if (family() == AF_UNIX) return "local";
     std::array<char, INET6_ADDRSTRLEN> text{};
     if (family() == AF_INET) {
         sockaddr_in address{};

@@ -26,7 +26,8 @@ public:
 
     [[nodiscard]] int family() const noexcept { return storage_.ss_family; }
     [[nodiscard]] std::uint16_t port() const noexcept;
-    /// "127.0.0.1", "::1"; an IPv4 address inside an IPv6 one is shown as IPv4.
+    /// "127.0.0.1", "::1"; "local" for a Unix socket's; an IPv4 address inside an IPv6 one is shown
+    /// as IPv4.
     [[nodiscard]] std::string numeric_host() const;
     /// "127.0.0.1:1883", "[::1]:1883".
     [[nodiscard]] std::string text() const;
