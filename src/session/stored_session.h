@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -32,28 +34,38 @@ struct StoredSession {
     /// it was connected.
     std::optional<std::uint32_t> expires_in_s;
     WallTime wall{};
-    Seq true_for{};  // Control records below are in it.
-    Seq cursor{};    // The first position not handed over.
-    std::vector<Subscribed::Entry> subscriptions;
+    Seq true_for{};                                // Control records below are in it.
+    Seq cursor{};                                  // The first position not handed over.
+    std::vector<Subscribed::Entry> subscriptions;  // By filter.
     std::vector<InFlight> in_flight;          // In the order of first sending; is_sent is false.
     std::vector<std::uint16_t> inbound_held;  // QoS 2 ids between PUBLISH and PUBREL.
     std::optional<WillMessage> will;          // Armed.
     std::optional<std::uint32_t> will_in_s;   // Waiting: how much of its delay is left at `wall`.
 
+    /// needed_from() of one that needs nothing.
+    static constexpr Seq kNeedsNothing{~std::uint64_t{0}};
+
+    friend bool operator==(const StoredSession&, const StoredSession&) = default;
+
     /// False: an ended one (SessionEnded, or it never was more than a will that is gone).
     [[nodiscard]] bool is_kept() const noexcept { return expiry_s != 0 || will.has_value(); }
 
-    /// Folds a control record at `seq`. False: the session ended with it.
+    /// Folds a control record at `seq`. False: it is not kept from here on.
     bool fold(Seq seq, const Control& control);
     /// A message record of this session's with an inbound QoS 2 id.
     void fold_inbound(Seq seq, std::uint16_t packet_id);
 
-    /// The smallest seq that it still needs from the log.
+    /// The smallest seq that it still needs from the log: of what is in flight, and its cursor if
+    /// it is owed more than QoS 0.
     [[nodiscard]] Seq needed_from() const noexcept;
 
     [[nodiscard]] ByteBuffer pack() const;
     /// Nothing when the bytes are damaged or of a later format.
     [[nodiscard]] static std::optional<StoredSession> unpack(ByteSpan packed);
+
+    // Of packed ones, without unpacking. Views into it.
+    [[nodiscard]] static std::optional<std::string_view> key_of(ByteSpan packed) noexcept;
+    static void set_true_for(std::span<std::byte> packed, Seq true_for) noexcept;
 };
 
 }  // namespace firehose::session
