@@ -97,6 +97,14 @@ def the_core_is_told(tree):
             if core and re.search(r"_clock::now\b", line):
                 yield name, number, f"{module} is told what time it is: no clock is read here"
 
+def sqlite_stays_in_the_store(tree):
+    for name, lines in tree.sources(".h", ".cpp"):
+        if name.split("/")[1] in CORE + ("net", "store"):
+            continue  # Those are told; the store knows.
+        for number, line in enumerate(lines, 1):
+            if (found := INCLUDE.match(line)) and (found.group(2) or found.group(1)) == "sqlite3.h":
+                yield name, number, "only the module store knows SQLite"
+
 def todos_name_their_issue(tree):
     for name, lines in tree.lines.items():
         if name.startswith("tools/tidy") or not name.endswith(CODE):
@@ -154,7 +162,7 @@ def the_map_is_true(tree):
 
 
 RULES = [every_file_names_its_licence, headers_say_what_they_are, modules_include_what_they_declare,
-         modules_have_a_direction, the_core_is_told, todos_name_their_issue, tests_say_goal_and_method,
+         modules_have_a_direction, the_core_is_told, sqlite_stays_in_the_store, todos_name_their_issue, tests_say_goal_and_method,
          modules_have_a_readme, citations_exist, the_map_is_true]
 
 if __name__ == "__main__":

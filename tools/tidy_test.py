@@ -45,6 +45,7 @@ FAULTS = [  # file, text (added to a file that is there), finding
     ("src/base/CMakeLists.txt", cmake("base", "DEPS mqtt"), "src/CMakeLists.txt:1: modules in a circle: "),
     ("src/log/n.cpp", SPDX + "auto x = std::chrono::steady_clock::now();\n", "src/log/n.cpp:2: log is told what time"),
     ("src/net/n.cpp", SPDX + "#include <sqlite3.h>\n", "src/net/n.cpp:2: net is told"),
+    ("src/base/n.cpp", SPDX + "#include <sqlite3.h>\n", "src/base/n.cpp:2: only the module store"),
     ("src/net/n.cpp", SPDX + "// TODO: more\n", "src/net/n.cpp:2: a TODO names its issue"),
     ("src/net/n_test.cpp", SPDX + "// **Goal:** g\n", "src/net/n_test.cpp:1: a test file begins by its Method"),
     ("src/net/n_test.cpp", SPDX + "// **Method:** m\n", "src/net/n_test.cpp:1: a test file begins by its Goal"),
