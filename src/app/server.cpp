@@ -10,6 +10,7 @@
 
 #include "app/bus_settings.h"
 #include "base/log.h"
+#include "base/random.h"
 
 namespace firehose::app {
 namespace {
@@ -116,6 +117,7 @@ Result<void, std::string> Server::open_doors() {
                                                       .retained = retained_,
                                                       .acl = acl_,
                                                       .authenticator = *authenticator_,
+                                                      .publisher_seed = random_seed(),
                                                       .version = "firehose " FIREHOSE_VERSION,
                                                       .heap_bytes = &heap_bytes},
                                           *loop_);

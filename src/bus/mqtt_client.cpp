@@ -222,13 +222,35 @@ void MqttClient::flush_answers() {
     while (session_ != nullptr && session_->inbound.pop_answer(answer)) send(answer);
 }
 
-void MqttClient::on_durable(log::Ticket) {
+template <class Packet>
+void MqttClient::send_after(log::Ticket ticket, const Packet& packet) {
+    ByteBuffer encoded;
+    mqtt::encode(packet, version_.value_or(mqtt::Version::v311), encoded);
+    deferred_.emplace_back(ticket, std::move(encoded));
+    shard_.await_ticket(ticket, *session_);
+}
+template void MqttClient::send_after(log::Ticket, const mqtt::Ack&);
+template void MqttClient::send_after(log::Ticket, const mqtt::Suback&);
+template void MqttClient::send_after(log::Ticket, const mqtt::Unsuback&);
+
+void MqttClient::on_durable(log::Ticket up_to) {
     if (session_ == nullptr || is_closing_) return;
+    while (!deferred_.empty() && deferred_.front().first <= up_to) {
+        scratch_ = std::move(deferred_.front().second);
+        deferred_.pop_front();
+        send_encoded();
+    }
     flush_answers();
 }
 
-void MqttClient::on_refused(log::Ticket) {
+void MqttClient::on_refused(log::Ticket ticket) {
     if (session_ == nullptr || is_closing_) return;
+    const bool is_owed = std::any_of(deferred_.begin(), deferred_.end(),
+                                     [=](const auto& waits) { return waits.first == ticket; });
+    if (is_owed) {
+        std::ignore = disconnect(mqtt::ReasonCode::quota_exceeded, "");
+        return;
+    }
     shard_.metrics_.publishes_refused.add();
     if (session_->inbound.is_withheld() && !withheld_since_) withheld_since_ = shard_.now();
     flush_answers();

@@ -89,6 +89,10 @@ private:
     template <class Packet>
     void send(const Packet& packet);
     void send_encoded();
+    /// Sends what is owed to a control record once that is durable, in the order of the tickets.
+    /// A record that is refused after all closes the connection: the client asks again.
+    template <class Packet>
+    void send_after(log::Ticket ticket, const Packet& packet);
     void flush_answers();
     /// Ends the connection: the will, the session, the stream. `is_polite`: what is queued is
     /// sent first.
@@ -146,7 +150,8 @@ private:
     ClientSession* session_ = nullptr;
     std::optional<TailIndex::Slot> slot_;
     std::deque<RetainedCopies> retained_;
-    std::optional<session::InFlight> resending_;  // Waits for its record.
+    std::optional<session::InFlight> resending_;               // Waits for its record.
+    std::deque<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
     std::optional<MonotonicTime> withheld_since_;
     bool is_standard_ = false;
     bool session_present_ = false;

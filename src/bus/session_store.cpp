@@ -26,6 +26,7 @@ ClientSession* SessionStore::find(PublisherId id) {
 
 ClientSession& SessionStore::make(std::string key, Identity who, std::size_t owed_refs) {
     auto session = std::make_unique<ClientSession>(key, std::move(who), owed_refs);
+    if (next_publisher_ == 0) ++next_publisher_;
     session->publisher = static_cast<PublisherId>(next_publisher_++);
     const auto [at, is_new] = sessions_.emplace(std::move(key), std::move(session));
     FH_ASSERT(is_new);

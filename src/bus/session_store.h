@@ -51,6 +51,9 @@ struct ClientSession {
 
 class SessionStore {
 public:
+    /// Sessions' ids count from `first_publisher`; 0, the bus itself, is left out.
+    explicit SessionStore(std::uint64_t first_publisher) : next_publisher_(first_publisher) {}
+
     /// The key of a session that belongs to `who`; an anonymous client's with sessions of its own
     /// is its connection.
     [[nodiscard]] static std::string key_of(const Identity& who, bool is_standard,
@@ -71,7 +74,7 @@ private:
     std::unordered_map<std::string, std::unique_ptr<ClientSession>> sessions_;
     std::unordered_map<PublisherId, ClientSession*> by_id_;
     std::multimap<MonotonicTime, std::string> due_;  // Stale entries are skipped.
-    std::uint64_t next_publisher_ = 1;
+    std::uint64_t next_publisher_;
 };
 
 }  // namespace firehose::bus

@@ -19,6 +19,7 @@ Shard::Shard(Shared shared, Waker& waker)
       appender_(shared_.log.add_appender(waker)),
       reader_(shared_.log.add_reader(waker)),
       tail_position_(shared_.log.end()),
+      sessions_(shared_.publisher_seed),
       feeds_(shared_.settings.feed_window_bytes),
       index_(shared_.acl),
       publishes_(kMailboxCapacity, &waker),
@@ -141,6 +142,13 @@ bool Shard::is_text(ByteSpan payload) {
 log::Ticket Shard::publish(const log::Record& record) {
     pending_.add(record);
     return pending_ticket_;
+}
+
+log::Ticket Shard::record(ClientSession& session, const session::Control& control) {
+    ByteBuffer payload;
+    session::encode_control(control, payload);
+    return publish(
+        {.kind = session::kind_of(control), .payload = payload, .publisher = session.publisher});
 }
 
 void Shard::await_ticket(log::Ticket ticket, ClientSession& session) {

@@ -23,7 +23,10 @@
 #include "bus/settings.h"
 #include "bus/sys_topics.h"
 #include "bus/tail_index.h"
+#include "bus/view_store.h"
 #include "log/log.h"
+#include "session/control_record.h"
+#include "session/stored_session.h"
 
 /// One shard: the connections and sessions of one thread, and their way through the log.
 ///
@@ -46,6 +49,8 @@ struct Shared {
     RetainedView& retained;
     const Acl& acl;
     Authenticator& authenticator;
+    /// Ids of sessions count from here: random, so that no two runs of the program share one.
+    std::uint64_t publisher_seed = 1;
     std::string version = {};                 // For $SYS/broker/version.
     std::uint64_t (*heap_bytes)() = nullptr;  // Bytes allocated; null: reported as 0.
 };
@@ -84,6 +89,17 @@ public:
     void begin_drain();
     [[nodiscard]] std::size_t clients_open() const noexcept { return clients_.size(); }
 
+    // What survives a stop. (shard_sessions.cpp)
+    /// A session from before the start; `begin_turn` has told the time. Before the doors open.
+    void adopt(session::StoredSession&& stored);
+    /// Settles, and appends rows of sessions that changed since they were last taken: at most
+    /// `max`. They are true at `true_for`: to be stored once the log is durable up to there.
+    /// False: more are left.
+    bool take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionRow>& out,
+                             Seq& true_for);
+    /// The smallest position that a session needs, as of the rows that were taken last.
+    [[nodiscard]] Seq sessions_needed_from() const;
+
     /// From any thread: false, and the value as it was, when 65,536 wait.
     [[nodiscard]] bool post(InternalPublish&& publish);
     /// Payload and topic bytes posted and not yet appended. From any thread.
@@ -107,6 +123,8 @@ private:
     [[nodiscard]] WallTime wall() const noexcept { return wall_; }
     /// Adds a record to the pending block; the ticket's outcome comes to `on_ticket`.
     log::Ticket publish(const log::Record& record);
+    /// The same of what a session may not forget.
+    log::Ticket record(ClientSession& session, const session::Control& control);
     /// The session hears of the ticket's outcome, whatever becomes of its connection; a connected
     /// client hears of it after its session (MqttClient::on_durable, on_refused).
     void await_ticket(log::Ticket ticket, ClientSession& session);
