@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log/gap.h"
 
+#include <utility>
+#include <vector>
+
 #include "log/little_endian.h"
 
 namespace firehose::log {
@@ -11,6 +14,13 @@ GapPayload encode(const Gap& gap) noexcept {
     put(payload.data() + 8, number(gap.to));
     put(payload.data() + 16, static_cast<std::uint8_t>(gap.reason));
     return payload;
+}
+
+BlockRef gap_block(const Gap& gap, Seq at, WallTime time) {
+    const GapPayload payload = encode(gap);
+    ByteBuffer bytes;
+    encode_record({.kind = RecordKind::gap, .payload = payload}, bytes);
+    return std::make_shared<const Block>(at, time, std::move(bytes), std::vector<std::uint32_t>{0});
 }
 
 std::optional<Gap> gap_of(const Record& record) noexcept {

@@ -33,6 +33,8 @@ using GapPayload = std::array<std::byte, 17>;
 
 /// The payload of a record of kind `gap`.
 [[nodiscard]] GapPayload encode(const Gap& gap) noexcept;
+/// A block of one gap record that takes the place `at`.
+[[nodiscard]] BlockRef gap_block(const Gap& gap, Seq at, WallTime time);
 /// Nothing unless `record` is a gap record that makes sense.
 [[nodiscard]] std::optional<Gap> gap_of(const Record& record) noexcept;
 

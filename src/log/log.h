@@ -48,6 +48,8 @@ public:
     virtual ~TopicInterest() = default;
     [[nodiscard]] virtual bool wants(std::string_view topic) const = 0;
 };
+/// Whether a message of the block has a topic that is wanted.
+[[nodiscard]] bool has_wanted(const Block& block, const TopicInterest& interest);
 
 /// What became of a `request`.
 struct ReadAnswer {

@@ -82,7 +82,10 @@ private:
         while (true) {
             const bool is_last_round = is_stopping_.load(std::memory_order_acquire);
             while (log_.write_step()) continue;
-            if (is_last_round) return;
+            if (is_last_round) {
+                while (log_.close_step()) continue;
+                return;
+            }
             writer_bed_.sleep(log_.metrics().is_failing ? kRetrySleep : kLongestSleep);
         }
     }

@@ -7,15 +7,13 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "log/gap.h"
 
 namespace firehose::log {
 namespace {
 
-constexpr std::size_t kReadBlocksMax = 512;                  // Of one `read`.
-constexpr std::size_t kReadBytesMax = std::size_t{4} << 20;  // Of one answer.
-constexpr std::size_t kWriteBlocksMax = 256;                 // Of one write_step.
-constexpr std::size_t kWriteBytesMax = std::size_t{1} << 20;
-constexpr std::size_t kEvictBlocksMax = 512;                     // Under one lock.
+constexpr std::size_t kReadBlocksMax = 512;                      // Of one `read`.
+constexpr std::size_t kReadBytesMax = std::size_t{4} << 20;      // Of one answer.
 constexpr std::uint64_t kSeqMax = (std::uint64_t{1} << 53) - 1;  // JSON readers hold no more.
 
 template <class Index>
@@ -27,6 +25,17 @@ template <class Index>
     if (options.first_seq) return *options.first_seq;
     return Seq{static_cast<std::uint64_t>(clock.wall().since_epoch.count())};
 }
+
+[[nodiscard]] SegmentStoreOptions store_options(const SegmentLogOptions& options) noexcept {
+    return {.is_kept = options.mode == LogMode::disk,
+            .segment_bytes = options.segment_bytes,
+            .segment_age = options.segment_age,
+            .seed = options.seed ? *options.seed : random_seed(),
+            .first_seq = *options.first_seq};
+}
+
+/// What `append` leaves of the reservation before it says that it is full.
+constexpr std::uint64_t kReservedLow = std::uint64_t{1} << 20;
 
 /// The blocks from the one that holds `from` on, or the first after it.
 void collect(const std::deque<BlockRef>& blocks, Seq from, std::size_t bytes_max,
@@ -55,27 +64,60 @@ void SegmentLog::Wakers<Max>::add(Waker& waker) noexcept {
     count.store(index + 1, std::memory_order_release);
 }
 
-template <std::size_t Max>
-void SegmentLog::Wakers<Max>::wake_all() noexcept {
-    const std::size_t size = count.load(std::memory_order_acquire);
-    for (std::size_t i = 0; i < size; ++i) wake(slots[i]);
-}
-
 SegmentLog::SegmentLog(const SegmentLogOptions& options, FileSystem& files, Clock& clock,
-                       KeptLog /*kept*/)
+                       KeptLog kept)
     : options_([&] {
           SegmentLogOptions with_start = options;
-          with_start.first_seq = first_seq(options, clock);
+          with_start.first_seq =
+              options.mode == LogMode::disk ? kept.next_seq : first_seq(options, clock);
           return with_start;
       }()),
       clock_(clock),
-      store_({.segment_bytes = options.segment_bytes,
-              .seed = options.seed ? *options.seed : random_seed(),
-              .first_seq = *options_.first_seq},
-             files),
+      files_(files),
+      store_(store_options(options_), files, kept),
       oldest_(number(*options_.first_seq)),
-      end_(number(*options_.first_seq)) {
-    tail_.with([&](Tail& tail) { tail.first = tail.end = *options_.first_seq; });
+      end_(number(*options_.first_seq)),
+      durable_end_(number(*options_.first_seq)),
+      needed_by_views_(kSeqMax),
+      needed_by_sessions_(kSeqMax) {
+    const Seq start = *options_.first_seq;
+    tail_.with([&](Tail& tail) {
+        tail.first = tail.end = start;
+        tail.limit = Seq{kSeqMax + 1};
+    });
+    floors_.with([&](Floors& floors) { floors = {.store = store_.floor(), .memory = start}; });
+    if (is_disk()) begin(kept.end_seq, kept.time);
+}
+
+/// Goes on after what was found: with a gap record over the hole, if there is one.
+void SegmentLog::begin(Seq found_end, WallTime found_time) {
+    const Seq start = *options_.first_seq;
+    oldest_.store(number(store_.floor()));
+    const WallTime now = std::max(found_time, clock_.wall());
+    tail_.with([&](Tail& tail) {
+        tail.time = now;
+        tail.limit = Seq{};
+        tail.first = found_end;
+    });
+    floors_.with([&](Floors& floors) { floors.memory = found_end; });
+    if (start > found_end) {
+        const BlockRef gap =
+            gap_block({.from = found_end, .to = Seq{number(start) - 1}, .reason = GapReason::crash},
+                      start, now);
+        tail_.with([&](Tail& tail) {
+            tail.blocks.push_back(gap);
+            tail.bytes += gap->memory_bytes();
+            tail.unwritten_bytes += gap->memory_bytes();
+            tail.end = gap->end_seq();
+        });
+        end_.store(number(gap->end_seq()));
+    }
+    if (const auto opened = store_.open_segment(start, now); !opened) {
+        static_cast<void>(on_disk_error(opened.error(), clock_.monotonic()));
+        degrade("open", opened.error().message(), clock_.monotonic());
+        return;
+    }
+    tail_.with([&](Tail& tail) { tail.limit = store_.seq_limit(); });
 }
 
 AppenderId SegmentLog::add_appender(Waker& waker) {
@@ -105,7 +147,8 @@ Ticket SegmentLog::append(AppenderId appender, std::unique_ptr<Block> block) {
         Appender& from = tail.appenders[slot(appender)];
         const Ticket given{++from.last_ticket};
         // Not by what it adds: who looked at is_full() before it took a packet is not refused.
-        is_refused = tail.unwritten_bytes >= options_.unwritten_bytes_max;
+        is_refused = tail.unwritten_bytes >= options_.unwritten_bytes_max ||
+                     number(tail.end) + ref->count() > number(tail.limit);
         if (is_refused) {
             ++tail.metrics.blocks_refused_total;
             tail.metrics.records_refused_total += ref->count();
@@ -116,7 +159,6 @@ Ticket SegmentLog::append(AppenderId appender, std::unique_ptr<Block> block) {
         place(placed, tail.end, tail.time);
         stamp(placed, appender, given);
         tail.end = placed.end_seq();
-        FH_ASSERT(number(tail.end) <= kSeqMax);
         tail.blocks.push_back(ref);
         tail.bytes += cost;
         tail.unwritten_bytes += cost;
@@ -125,9 +167,13 @@ Ticket SegmentLog::append(AppenderId appender, std::unique_ptr<Block> block) {
         tail.metrics.bytes_total += placed.bytes().size();
         from.outcomes.push_back(
             {.ticket = given, .kind = Outcome::Kind::placed, .first_seq = placed.first_seq()});
-        from.outcomes.push_back(
-            {.ticket = given, .kind = Outcome::Kind::durable, .first_seq = placed.first_seq()});
-        if (tail.unwritten_bytes >= options_.unwritten_bytes_max / 4 * 3) {
+        if (!is_disk()) {
+            from.outcomes.push_back(
+                {.ticket = given, .kind = Outcome::Kind::durable, .first_seq = placed.first_seq()});
+            durable_end_.store(number(tail.end), std::memory_order_release);
+        }
+        // While Degraded nobody is held back: QoS 0 leaves memory instead.
+        if (takes_durable_.load(std::memory_order_relaxed) && is_nearly_full(tail)) {
             is_full_.store(true, std::memory_order_relaxed);
         }
         end_.store(number(tail.end), std::memory_order_release);
@@ -149,6 +195,19 @@ void SegmentLog::take_outcomes(AppenderId appender, std::vector<Outcome>& out) {
 
 bool SegmentLog::is_full() const noexcept {
     return is_full_.load(std::memory_order_relaxed);
+}
+
+bool SegmentLog::is_nearly_full(const Tail& tail) const noexcept {
+    return tail.unwritten_bytes >= options_.unwritten_bytes_max / 4 * 3 ||
+           number(tail.end) + kReservedLow > number(tail.limit);
+}
+
+bool SegmentLog::takes_durable() const noexcept {
+    return takes_durable_.load(std::memory_order_relaxed);
+}
+
+Seq SegmentLog::durable_end() const {
+    return Seq{durable_end_.load(std::memory_order_acquire)};
 }
 
 Seq SegmentLog::oldest() const {
@@ -195,136 +254,6 @@ void SegmentLog::set_workers(Waker* writer, Waker* readers) noexcept {
     readers_.store(readers, std::memory_order_release);
 }
 
-std::vector<BlockRef> SegmentLog::take_unwritten() {
-    std::vector<BlockRef> blocks;
-    blocks.reserve(kWriteBlocksMax);
-    tail_.with([&](const Tail& tail) {
-        std::size_t bytes = 0;
-        for (std::size_t i = tail.written; i < tail.blocks.size(); ++i) {
-            blocks.push_back(tail.blocks[i]);
-            bytes += tail.blocks[i]->bytes().size();
-            if (blocks.size() == kWriteBlocksMax || bytes >= kWriteBytesMax) break;
-        }
-    });
-    return blocks;
-}
-
-bool SegmentLog::write_step() {
-    if (is_failing_ && clock_.monotonic() < retry_at_) {
-        evict();
-        return false;
-    }
-    const std::vector<BlockRef> blocks = take_unwritten();
-    if (blocks.empty()) return false;
-    std::size_t written = 0;
-    const auto done = store_.write(blocks, written);
-    note_written(std::span{blocks}.first(written));
-    if (done) {
-        on_write_success();
-    } else {
-        on_write_error(done.error());
-    }
-    while (true) {
-        const auto figures = store_.figures();
-        if (figures.bytes <= options_.bytes_max || figures.segments <= 1) break;
-        drop_oldest_segment();
-    }
-    evict();
-    return done.has_value();
-}
-
-void SegmentLog::note_written(std::span<const BlockRef> blocks) {
-    std::size_t bytes = 0;
-    for (const BlockRef& block : blocks) bytes += block->memory_bytes();
-    tail_.with([&](Tail& tail) {
-        tail.written += blocks.size();
-        tail.unwritten_bytes -= bytes;
-    });
-}
-
-void SegmentLog::on_write_success() {
-    if (!std::exchange(is_failing_, false)) return;
-    tail_.with([](Tail& tail) { tail.metrics.is_failing = false; });
-    FH_LOG(warn, "log_write_recovered", {"oldest", number(oldest())});
-}
-
-void SegmentLog::on_write_error(std::error_code error) {
-    retry_at_ = clock_.monotonic() + kRetryDelay;
-    tail_.with([](Tail& tail) {
-        ++tail.metrics.write_errors_total;
-        tail.metrics.is_failing = true;
-    });
-    if (!std::exchange(is_failing_, true)) {
-        FH_LOG(error, "log_write_failed", {"error", error.message()});
-    }
-    // Oldest history goes first (rule **Degraded**); one segment a try.
-    if (store_.end_of_oldest()) drop_oldest_segment();
-}
-
-void SegmentLog::drop_oldest_segment() {
-    const Seq floor = *store_.end_of_oldest();
-    publish_oldest(floor, tail_.with([](const Tail& tail) { return tail.first; }));
-    store_.drop_oldest();
-}
-
-/// Before anything leaves, so that nobody who trusts `oldest()` looks for what is gone.
-void SegmentLog::publish_oldest(Seq floor, Seq first) noexcept {
-    const std::uint64_t oldest = number(std::min(floor, first));
-    if (oldest > oldest_.load(std::memory_order_relaxed)) {
-        oldest_.store(oldest, std::memory_order_release);
-    }
-}
-
-void SegmentLog::evict() {
-    const bool may_lose = is_failing_ && !store_.end_of_oldest();
-    bool is_more = true;
-    while (is_more) {
-        // What goes is decided first, announced, and only then taken out; nobody else takes out.
-        std::size_t count = 0;
-        std::size_t lost = 0;
-        Seq first{};
-        tail_.with([&](const Tail& tail) {
-            std::size_t bytes = tail.bytes;
-            while (bytes > options_.memory_bytes && count < kEvictBlocksMax &&
-                   count < (may_lose ? tail.blocks.size() : tail.written)) {
-                bytes -= tail.blocks[count]->memory_bytes();
-                first = tail.blocks[count]->end_seq();
-                ++count;
-            }
-            lost = count > tail.written ? count - tail.written : 0;
-        });
-        if (count == 0) break;
-        if (lost != 0) store_.raise_floor(first);
-        publish_oldest(store_.floor(), first);
-
-        std::vector<BlockRef> gone;  // Freed outside the lock.
-        gone.reserve(count);
-        tail_.with([&](Tail& tail) {
-            for (std::size_t i = 0; i < count; ++i) {
-                const std::size_t cost = tail.blocks.front()->memory_bytes();
-                tail.bytes -= cost;
-                if (tail.written == 0) {
-                    tail.unwritten_bytes -= cost;
-                    ++tail.metrics.blocks_lost_total;
-                } else {
-                    --tail.written;
-                }
-                gone.push_back(std::move(tail.blocks.front()));
-                tail.blocks.pop_front();
-            }
-            tail.first = first;
-        });
-        is_more = count == kEvictBlocksMax;
-    }
-    const bool is_roomy = is_full() && tail_.with([&](const Tail& tail) {
-        return tail.unwritten_bytes <= options_.unwritten_bytes_max / 2;
-    });
-    if (is_roomy) {
-        is_full_.store(false, std::memory_order_relaxed);
-        appender_wakers_.wake_all();
-    }
-}
-
 std::optional<SegmentLog::Taken> SegmentLog::take_request() {
     return requests_.with([](Requests& requests) -> std::optional<Taken> {
         const std::size_t count = requests.readers.size();
@@ -357,30 +286,23 @@ bool SegmentLog::read_step() {
 }
 
 ReadAnswer SegmentLog::perform(const Request& request) {
-    ReadAnswer answer{.cookie = request.cookie};
+    ReadAnswer answer{.cookie = request.cookie, .up_to = request.from};
     answer.status = read(request.from, request.bytes_max, answer.blocks);
-    if (answer.status == ReadStatus::not_in_memory) {
+    if (answer.status == ReadStatus::blocks) {
+        answer.up_to = answer.blocks.back()->end_seq();
+        if (request.interest) {
+            std::erase_if(answer.blocks, [&](const BlockRef& block) {
+                return !has_wanted(*block, *request.interest);
+            });
+        }
+    } else if (answer.status == ReadStatus::not_in_memory) {
         // Not in memory, so it was written: it is in the store, or was dropped by now.
-        const bool is_kept = store_.read(request.from, request.bytes_max, answer.blocks);
+        const bool is_kept = store_.read(request.from, request.bytes_max, request.interest.get(),
+                                         answer.blocks, answer.up_to);
         answer.status =
-            is_kept && !answer.blocks.empty() ? ReadStatus::blocks : ReadStatus::too_old;
+            is_kept && answer.up_to > request.from ? ReadStatus::blocks : ReadStatus::too_old;
     }
-    answer.up_to = answer.blocks.empty() ? request.from : answer.blocks.back()->end_seq();
     return answer;
-}
-
-bool SegmentLog::close_step() {
-    return write_step();
-}
-
-void SegmentLog::set_needed_from(Seq /*views*/, Seq /*sessions*/) noexcept {}
-
-bool SegmentLog::expire_step() {
-    return false;
-}
-
-bool SegmentLog::seal_step() {
-    return false;
 }
 
 LogMetrics SegmentLog::metrics() const {
@@ -397,12 +319,17 @@ LogMetrics SegmentLog::metrics() const {
     });
     metrics.read_errors_total = figures.read_errors_total;
     metrics.records_damaged_total = figures.records_damaged_total;
+    metrics.syncs_total = figures.syncs_total;
     metrics.segments_created_total = figures.created_total;
     metrics.segments_dropped_total = figures.dropped_total;
     metrics.segments = figures.segments;
     metrics.disk_bytes = figures.bytes;
     metrics.oldest_seq = number(oldest());
     metrics.end_seq = number(end());
+    metrics.durable_seq = number(durable_end());
+    const Seq needed{needed_by_sessions_.load(std::memory_order_relaxed)};
+    metrics.held_bytes = store_.bytes_from(needed);
+    metrics.is_degraded = !takes_durable();
     return metrics;
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -23,22 +24,26 @@
 #include "log/log_metrics.h"
 #include "log/segment_store.h"
 
-/// The log on local segments; today with `log.mode = memory`: unlinked files, no fdatasync.
+/// The log on local segments, kept on disk or not (LogMode).
 ///
 /// The newest blocks are in memory (`memory_bytes`); all blocks are written to segment files by
-/// `write_step`, and leave memory only once written. What left memory is read back by
-/// `read_step`. Both steps are called by LogThreads, or by the simulator in an order of its own.
+/// `write_step`, and leave memory only once stored: written, and with `disk` synced. What left
+/// memory is read back by `read_step`. The steps are called by LogThreads and the housekeeper, or
+/// by the simulator in an order of its own.
 /// Ownership: refers to the FileSystem, the Clock and all Wakers, which outlive it.
-/// Threads:   `write_step` from one thread at a time; everything else from any. Wakers are
-///            called outside the lock.
+/// Threads:   `write_step` and `close_step` from one thread at a time, `expire_step` and
+///            `seal_step` from one; everything else from any. Wakers are called outside locks.
 /// Bounds:    memory: the larger of memory_bytes and what is unwritten: unwritten_bytes_max and
 ///            the block that passed it (further ones are refused). Disk: bytes_max + one segment;
 ///            past it the oldest segment goes and `oldest()` moves up.
-/// Failing:   a failed write gives up its segment and the oldest history, one segment a try;
-///            when nothing is left to give, blocks leave memory unwritten and are no longer
-///            readable: the log goes on as a window in memory and tries again.
-/// Invariant: what is readable has no hole but recorded ones (gap.h): [oldest(), end()).
-/// Source:    docs/formats/segment.md; rules **Positions**, **Appending**, **Degraded**.
+/// Failing:   disk: what is not synced is written again to a new segment, at once and then every
+///            100 ms to 1 s; on a full disk oldest history goes first. Until that works the log is
+///            Degraded: takes_durable() is false, seqs end at the durable reservation, the oldest
+///            QoS 0 blocks become gaps. memory: a failed write gives up its segment and the oldest
+///            history; when nothing is left to give, blocks leave memory unwritten.
+/// Invariant: what is readable has no hole but recorded ones (gap.h): [oldest(), end()). disk: no
+///            record has a seq at or above a durable seq_limit, and durable_end() only grows.
+/// Source:    docs/formats/segment.md; rules **Positions**, **Degraded**, **A failed fsync**.
 namespace firehose::log {
 
 enum class LogMode : std::uint8_t {
@@ -79,7 +84,8 @@ public:
     [[nodiscard]] bool is_full() const noexcept override;
     [[nodiscard]] Seq oldest() const override;
     [[nodiscard]] Seq end() const override;
-    [[nodiscard]] Seq durable_end() const override { return end(); }
+    [[nodiscard]] bool takes_durable() const noexcept override;
+    [[nodiscard]] Seq durable_end() const override;
     [[nodiscard]] ReadStatus read(Seq from, std::size_t bytes_max,
                                   std::vector<BlockRef>& out) override;
     using Log::request;
@@ -109,6 +115,7 @@ public:
     bool seal_step();
 
     static constexpr Microseconds kRetryDelay{100'000};
+    static constexpr Microseconds kRetryDelayMax{1'000'000};
 
     [[nodiscard]] LogMetrics metrics() const;
 
@@ -130,14 +137,26 @@ private:
     };
     struct Tail {
         std::deque<BlockRef> blocks;
-        std::size_t written = 0;  // The first so many of `blocks` are in a segment.
-        std::size_t bytes = 0;    // Of `blocks`, in memory.
+        std::size_t stored = 0;  // The first so many of `blocks` are in a segment.
+        std::size_t bytes = 0;   // Of `blocks`, in memory.
         std::size_t unwritten_bytes = 0;
         Seq first{};  // Positions from here on are in memory, or holes.
         Seq end{};
+        Seq limit{};  // No record gets a seq from here on.
         WallTime time{};
         std::deque<Appender> appenders;
         LogMetrics metrics;
+    };
+    /// Where what can be read begins. Decided and published under its lock, before anything goes.
+    struct Floors {
+        Seq store{};   // Of the segments.
+        Seq memory{};  // Of the tail.
+    };
+    /// A ticket whose block left memory unwritten, in the gap that ends at `at`.
+    struct DroppedTicket {
+        Seq at{};
+        AppenderId appender{};
+        Ticket ticket{};
     };
     struct Requests {
         std::deque<Reader> readers;
@@ -154,34 +173,67 @@ private:
         std::array<std::atomic<Waker*>, Max> slots{};
         std::atomic<std::size_t> count{0};
         void add(Waker& waker) noexcept;
-        void wake_all() noexcept;
+        void wake_all() noexcept {
+            const std::size_t size = count.load(std::memory_order_acquire);
+            for (std::size_t i = 0; i < size; ++i) {
+                if (Waker* who = slots[i].load(std::memory_order_acquire)) who->wake();
+            }
+        }
     };
 
+    [[nodiscard]] bool is_disk() const noexcept { return options_.mode == LogMode::disk; }
+    void begin(Seq found_end, WallTime found_time);
+    [[nodiscard]] bool is_nearly_full(const Tail& tail) const noexcept;
     [[nodiscard]] std::vector<BlockRef> take_unwritten();
-    void note_written(std::span<const BlockRef> blocks);
-    void on_write_error(std::error_code error);
-    void on_write_success();
-    void drop_oldest_segment();
-    void evict();
-    void publish_oldest(Seq floor, Seq first) noexcept;
+    void note_stored(std::span<const BlockRef> blocks);
+    void pass_durable(Tail& tail);
+    void evict(bool may_lose);
+    void clear_full();
+
+    bool write_to_window();
+    void on_window_error(std::error_code error);
+
+    bool write_to_disk();
+    [[nodiscard]] bool has_room(MonotonicTime now);
+    [[nodiscard]] bool on_disk_error(std::error_code error, MonotonicTime now);
+    void on_disk_success();
+    void degrade(std::string_view cause, std::string_view detail, MonotonicTime now);
+    void trim_unwritten();
+
+    void replace_unwritten(std::span<const BlockRef> old, std::span<const BlockRef> left,
+                           std::span<const DroppedTicket> tickets);
+    void drop_segments_to(Seq floor);
+    void publish_oldest(const Floors& floors) noexcept;
+    [[nodiscard]] bool drop_expendable();
+    [[nodiscard]] bool is_expendable(const SegmentStore::Oldest& oldest) const;
     [[nodiscard]] std::optional<Taken> take_request();
     [[nodiscard]] ReadAnswer perform(const Request& request);
 
     const SegmentLogOptions options_;
     Clock& clock_;
+    FileSystem& files_;
     SegmentStore store_;
     Locked<Tail> tail_;
+    Locked<Floors> floors_;
     Locked<Requests> requests_;
     std::atomic<std::uint64_t> oldest_;
     std::atomic<std::uint64_t> end_;
+    std::atomic<std::uint64_t> durable_end_;
     std::atomic<bool> is_full_{false};
+    std::atomic<bool> takes_durable_{true};
+    std::atomic<std::uint64_t> needed_by_views_;
+    std::atomic<std::uint64_t> needed_by_sessions_;
     Wakers<kAppendersMax> appender_wakers_;
     Wakers<kReadersMax> reader_wakers_;
     std::atomic<Waker*> writer_{nullptr};
     std::atomic<Waker*> readers_{nullptr};
     // The writer's own.
-    bool is_failing_ = false;
+    unsigned failures_ = 0;  // In a row.
     MonotonicTime retry_at_{};
+    MonotonicTime look_at_{};  // When to ask for the free space again.
+    std::uint64_t bytes_since_look_ = 0;
+    std::vector<DroppedTicket> dropped_;  // By `at`.
+    bool is_closed_ = false;
 };
 
 }  // namespace firehose::log

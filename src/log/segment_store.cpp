@@ -5,16 +5,14 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/log.h"
 #include "log/segment_reader.h"
 
 namespace firehose::log {
 namespace {
 
-constexpr std::uint64_t kIndexStride = std::uint64_t{64} << 10;
-
 /// Writes all of `parts` at `offset`, as often as the file takes only a part.
-[[nodiscard]] IoResult write_all(File& file, std::uint64_t offset, std::vector<ByteSpan> parts) {
-    std::span<ByteSpan> left{parts};
+[[nodiscard]] IoResult write_all(File& file, std::uint64_t offset, std::span<ByteSpan> left) {
     while (!left.empty()) {
         const auto taken = file.write(offset, left);
         if (!taken) return Failure{taken.error()};
@@ -30,42 +28,48 @@ constexpr std::uint64_t kIndexStride = std::uint64_t{64} << 10;
     return {};
 }
 
+[[nodiscard]] IoResult write_all(File& file, std::uint64_t offset, ByteSpan bytes) {
+    return write_all(file, offset, std::span{&bytes, 1});
+}
+
 }  // namespace
 
-struct SegmentStore::Segment {
-    struct IndexEntry {
-        Seq first_seq{};
-        std::uint64_t offset = 0;
-    };
-
-    std::unique_ptr<File> file;
-    SegmentHeader header;
-    // Under the store's lock:
-    std::uint64_t bytes = 0;  // Written; readers look no further.
-    Seq end_seq{};
-    std::vector<IndexEntry> index;
-    std::size_t pins = 0;  // Readers that are at it.
-};
-
-struct SegmentStore::Pinned {
-    Segment* segment = nullptr;
-    SegmentStretch stretch;
-};
-
-SegmentStore::SegmentStore(const SegmentStoreOptions& options, FileSystem& files)
+SegmentStore::SegmentStore(const SegmentStoreOptions& options, FileSystem& files, KeptLog& kept)
     : options_(options), files_(files), random_(options.seed) {
     state_.with([&](State& state) { state.floor = options.first_seq; });
+    if (options_.is_kept) take_over(kept);
 }
 
 SegmentStore::~SegmentStore() = default;
+
+void SegmentStore::take_over(KeptLog& kept) {
+    log_id_ = kept.log_id;
+    last_number_ = kept.last_number;
+    state_.with([&](State& state) {
+        state.floor = kept.end_seq;
+        for (KeptSegment& segment : kept.segments) {
+            if (!segment.has_blocks()) {
+                spares_.push_back(std::move(segment.name));
+                continue;
+            }
+            if (state.segments.empty()) state.floor = segment.header.first_seq;
+            ++state.figures.segments;
+            state.figures.bytes += segment.disk_bytes;
+            state.segments.push_back(
+                std::make_unique<Segment>(Segment{.kept = std::move(segment)}));
+        }
+    });
+}
 
 IoResult SegmentStore::write(std::span<const BlockRef> blocks, std::size_t& written) {
     written = 0;
     while (written < blocks.size()) {
         const auto rest = blocks.subspan(written);
+        close_if_old(rest.front()->time());
         std::size_t count = current_ == nullptr ? 0 : batch_size(rest);
         if (count == 0) {
-            if (auto rolled = roll(*rest.front()); !rolled) return rolled;
+            const Block& first = *rest.front();
+            if (auto opened = open_segment(first.first_seq(), first.time()); !opened) return opened;
             count = batch_size(rest);
         }
         if (auto done = write_batch(rest.first(count)); !done) {
@@ -77,35 +81,89 @@ IoResult SegmentStore::write(std::span<const BlockRef> blocks, std::size_t& writ
     return {};
 }
 
-/// Whatever a failed write left behind is never looked at: `bytes` does not count it.
-void SegmentStore::abandon_current() {
-    std::unique_ptr<Segment> empty;
-    state_.with([&](State& state) {
-        if (current_->index.empty()) {
-            FH_ASSERT(state.segments.back().get() == current_);
-            empty = std::move(state.segments.back());
-            state.segments.pop_back();
-            --state.figures.segments;
-            state.figures.bytes -= empty->bytes;
-        }
-        current_ = nullptr;
-    });
+IoResult SegmentStore::sync(File& file) {
+    state_.with([](State& state) { ++state.figures.syncs_total; });
+    return file.sync();
 }
 
-IoResult SegmentStore::roll(const Block& first) {
+/// What to reserve with a durable write whose records end at `end`.
+Seq SegmentStore::reserve(Seq end) const noexcept {
+    return number(durable_limit_) < number(end) + kReservedMin ? end + kReserved : durable_limit_;
+}
+
+void SegmentStore::close_current() {
+    if (current_ == nullptr) return;
+    state_.with([&](State&) { current_->is_open = false; });
     current_ = nullptr;
-    auto file = files_.create_unlinked();
+}
+
+void SegmentStore::close_if_old(WallTime now) {
+    if (current_ == nullptr || !current_->kept.has_blocks()) return;
+    const Microseconds age = now - current_->kept.header.created;
+    if (options_.segment_age.count() != 0 && age >= options_.segment_age) close_current();
+}
+
+/// Whatever a failed write or sync left behind is never looked at: `bytes` does not count it.
+void SegmentStore::abandon_current() {
+    Segment* failed = std::exchange(current_, nullptr);
+    if (options_.is_kept) static_cast<void>(failed->kept.file->truncate(failed->kept.bytes));
+    std::unique_ptr<Segment> empty;
+    state_.with([&](State& state) {
+        failed->is_open = false;
+        if (failed->kept.has_blocks()) return;
+        FH_ASSERT(state.segments.back().get() == failed);
+        empty = std::move(state.segments.back());
+        state.segments.pop_back();
+        --state.figures.segments;
+        state.figures.bytes -= empty->kept.disk_bytes;
+    });
+    // Its header may be what holds the reservation, so it stays until there is a newer one.
+    if (empty && options_.is_kept) spares_.push_back(empty->kept.name);
+}
+
+void SegmentStore::remove_spares() {
+    for (const std::string& name : std::exchange(spares_, {})) {
+        if (const auto removed = files_.remove(name); !removed) {
+            FH_LOG(warn, "log_file_stays", {"file", name}, {"error", removed.error().message()});
+        }
+    }
+}
+
+Result<std::unique_ptr<File>, std::error_code> SegmentStore::create_file(std::string& name) {
+    ++last_number_;
+    if (!options_.is_kept) return files_.create_unlinked();
+    name = segment_name(last_number_, false);
+    return files_.create(name);
+}
+
+IoResult SegmentStore::open_segment(Seq first, WallTime time) {
+    close_current();
+    std::string name;
+    auto file = create_file(name);
     if (!file) return Failure{file.error()};
-    auto segment = std::make_unique<Segment>();
-    segment->file = std::move(*file);
-    segment->header = {.salt = random_.next(),
-                       .created = first.time(),
-                       .first_seq = first.first_seq(),
-                       .number = figures().created_total + 1};
-    const SegmentHeaderBytes header = encode(segment->header);
-    if (auto done = write_all(*segment->file, 0, {ByteSpan{header}}); !done) return done;
-    segment->bytes = header.size();
-    segment->end_seq = first.first_seq();
+    const Seq limit = options_.is_kept ? reserve(first) : Seq{};
+    auto segment = std::make_unique<Segment>(Segment{.kept = {.name = name,
+                                                              .file = std::move(*file),
+                                                              .header = {.salt = random_.next(),
+                                                                         .created = time,
+                                                                         .first_seq = first,
+                                                                         .seq_limit = limit,
+                                                                         .number = last_number_,
+                                                                         .log_id = log_id_},
+                                                              .bytes = kSegmentHeaderBytes,
+                                                              .disk_bytes = kSegmentHeaderBytes,
+                                                              .end_seq = first,
+                                                              .end_time = time},
+                                                     .is_open = true});
+    const SegmentHeaderBytes header = encode(segment->kept.header);
+    IoResult done = write_all(*segment->kept.file, 0, header);
+    if (options_.is_kept) {
+        if (done) done = sync(*segment->kept.file);
+        if (done) done = files_.sync_folder();
+        if (!done) spares_.push_back(name);
+    }
+    if (!done) return done;
+    durable_limit_ = limit;
     current_ = segment.get();
     state_.with([&](State& state) {
         state.segments.push_back(std::move(segment));
@@ -113,15 +171,16 @@ IoResult SegmentStore::roll(const Block& first) {
         ++state.figures.segments;
         state.figures.bytes += kSegmentHeaderBytes;
     });
+    remove_spares();
     return {};
 }
 
 std::size_t SegmentStore::batch_size(std::span<const BlockRef> blocks) const {
-    std::uint64_t end = current_->bytes;
+    std::uint64_t end = current_->kept.bytes;
     std::size_t count = 0;
     for (const BlockRef& block : blocks) {
         end += kBlockHeaderBytes + block->bytes().size();
-        const bool is_first = current_->bytes == kSegmentHeaderBytes && count == 0;
+        const bool is_first = current_->kept.bytes == kSegmentHeaderBytes && count == 0;
         if (end > options_.segment_bytes && !is_first) break;
         ++count;
     }
@@ -130,13 +189,16 @@ std::size_t SegmentStore::batch_size(std::span<const BlockRef> blocks) const {
 
 IoResult SegmentStore::write_batch(std::span<const BlockRef> blocks) {
     FH_ASSERT(!blocks.empty());
-    const std::uint64_t begin = current_->bytes;
+    KeptSegment& segment = current_->kept;  // Only this thread changes it.
+    const std::uint64_t begin = segment.bytes;
+    const Seq limit = options_.is_kept ? reserve(blocks.back()->end_seq()) : Seq{};
     std::uint64_t end = begin;
     std::vector<BlockHeaderBytes> headers(blocks.size());
     std::vector<ByteSpan> parts;
-    std::vector<Segment::IndexEntry> entries;
+    parts.reserve(2 * blocks.size());
+    std::vector<BlockIndexEntry> entries;
     std::uint64_t indexed_to =
-        current_->index.empty() ? 0 : current_->index.back().offset + kIndexStride;
+        segment.index.empty() ? 0 : segment.index.back().offset + kBlockIndexStride;
     for (std::size_t i = 0; i < blocks.size(); ++i) {
         const Block& block = *blocks[i];
         const auto bytes = static_cast<std::uint32_t>(block.bytes().size());
@@ -144,77 +206,126 @@ IoResult SegmentStore::write_batch(std::span<const BlockRef> blocks) {
                                         .plain_bytes = bytes,
                                         .count = static_cast<std::uint32_t>(block.count()),
                                         .first_seq = block.first_seq(),
-                                        .time = block.time()},
-                            current_->header.salt, end);
+                                        .time = block.time(),
+                                        .durable_before = options_.is_kept ? begin : 0,
+                                        .seq_limit = limit},
+                            segment.header.salt, end);
         parts.emplace_back(headers[i]);
         if (bytes != 0) parts.push_back(block.bytes());
         if (end >= indexed_to) {
             entries.push_back({block.first_seq(), end});
-            indexed_to = end + kIndexStride;
+            indexed_to = end + kBlockIndexStride;
         }
         end += kBlockHeaderBytes + bytes;
     }
-    if (auto done = write_all(*current_->file, begin, std::move(parts)); !done) return done;
+    if (auto done = write_all(*segment.file, begin, parts); !done) return done;
+    if (options_.is_kept) {
+        if (auto done = sync(*segment.file); !done) return done;
+    }
+    durable_limit_ = limit;
     state_.with([&](State& state) {
-        current_->bytes = end;
-        current_->end_seq = blocks.back()->end_seq();
-        current_->index.insert(current_->index.end(), entries.begin(), entries.end());
+        segment.bytes = segment.disk_bytes = end;
+        segment.end_seq = blocks.back()->end_seq();
+        segment.end_time = blocks.back()->time();
+        segment.index.insert(segment.index.end(), entries.begin(), entries.end());
         state.figures.bytes += end - begin;
     });
     return {};
 }
 
-std::optional<Seq> SegmentStore::end_of_oldest() const {
-    return state_.with([](const State& state) -> std::optional<Seq> {
+IoResult SegmentStore::write_closing(Seq end, WallTime time) {
+    if (current_ == nullptr) {
+        if (auto opened = open_segment(end, time); !opened) return opened;
+    }
+    const BlockHeaderBytes header = encode(BlockHeader{.first_seq = end,
+                                                       .time = time,
+                                                       .durable_before = current_->kept.bytes,
+                                                       .seq_limit = reserve(end),
+                                                       .kind = BlockKind::closing},
+                                           current_->kept.header.salt, current_->kept.bytes);
+    IoResult done = write_all(*current_->kept.file, current_->kept.bytes, header);
+    if (done) done = sync(*current_->kept.file);
+    if (!done) {
+        abandon_current();
+    } else {
+        close_current();
+    }
+    return done;
+}
+
+std::optional<SegmentStore::Oldest> SegmentStore::oldest() const {
+    return state_.with([](const State& state) -> std::optional<Oldest> {
         if (state.segments.empty()) return {};
-        return state.segments.front()->end_seq;
+        const Segment& segment = *state.segments.front();
+        return Oldest{segment.kept.end_seq, segment.kept.end_time, segment.is_open};
     });
 }
 
-void SegmentStore::drop_oldest() {
-    std::unique_ptr<Segment> dropped;  // Closed outside the lock.
+std::uint64_t SegmentStore::bytes_from(Seq from) const {
+    return state_.with([&](const State& state) {
+        std::uint64_t bytes = 0;
+        for (const auto& segment : state.segments) {
+            if (segment->kept.end_seq > from) bytes += segment->kept.disk_bytes;
+        }
+        return bytes;
+    });
+}
+
+void SegmentStore::drop_below(Seq floor) {
+    std::vector<std::unique_ptr<Segment>> dropped;  // Closed outside the lock.
+    std::vector<std::string> names;
     state_.with([&](State& state) {
-        FH_ASSERT(!state.segments.empty());
-        dropped = std::move(state.segments.front());
-        state.segments.erase(state.segments.begin());
-        state.floor = std::max(state.floor, dropped->end_seq);
-        state.figures.bytes -= dropped->bytes;
-        --state.figures.segments;
-        ++state.figures.dropped_total;
-        if (current_ == dropped.get()) current_ = nullptr;
-        if (dropped->pins != 0) state.retired.push_back(std::move(dropped));
+        state.floor = std::max(state.floor, floor);
+        const auto kept = std::partition_point(
+            state.segments.begin(), state.segments.end(),
+            [&](const auto& segment) { return segment->kept.end_seq <= floor; });
+        for (auto segment = state.segments.begin(); segment != kept; ++segment) {
+            // The open one is the writer's; only it gives up its own (unlinked) one.
+            if ((*segment)->is_open && options_.is_kept) break;
+            state.figures.bytes -= (*segment)->kept.disk_bytes;
+            --state.figures.segments;
+            ++state.figures.dropped_total;
+            if (!(*segment)->kept.name.empty()) names.push_back((*segment)->kept.name);
+            if ((*segment)->is_open) current_ = nullptr;
+            auto& to = (*segment)->pins != 0 ? state.retired : dropped;
+            to.push_back(std::move(*segment));
+        }
+        std::erase(state.segments, nullptr);
     });
-}
-
-void SegmentStore::raise_floor(Seq seq) {
-    state_.with([&](State& state) { state.floor = std::max(state.floor, seq); });
+    for (const std::string& name : names) {
+        if (const auto removed = files_.remove(name); !removed) {
+            FH_LOG(warn, "log_file_stays", {"file", name}, {"error", removed.error().message()});
+        }
+    }
 }
 
 Seq SegmentStore::floor() const {
     return state_.with([](const State& state) { return state.floor; });
 }
 
-std::optional<SegmentStore::Pinned> SegmentStore::pin(Seq from, bool& is_too_old) {
-    return state_.with([&](State& state) -> std::optional<Pinned> {
+SegmentStore::Segment* SegmentStore::pin(Seq from, bool& is_too_old, SegmentStretch& stretch) {
+    return state_.with([&](State& state) -> Segment* {
         is_too_old = from < state.floor;
-        if (is_too_old) return {};
-        auto found = std::partition_point(
+        if (is_too_old) return nullptr;
+        const auto found = std::partition_point(
             state.segments.begin(), state.segments.end(),
-            [&](const std::unique_ptr<Segment>& segment) { return segment->end_seq <= from; });
+            [&](const auto& segment) { return segment->kept.end_seq <= from; });
         // The newest may have no block yet.
-        if (found == state.segments.end() || (*found)->index.empty()) return {};
+        if (found == state.segments.end() || !(*found)->kept.has_blocks()) return nullptr;
         Segment& segment = **found;
-        const auto after = std::partition_point(
-            segment.index.begin(), segment.index.end(),
-            [&](const Segment::IndexEntry& entry) { return entry.first_seq <= from; });
-        const auto entry = after == segment.index.begin() ? after : std::prev(after);
         ++segment.pins;
-        return Pinned{&segment,
-                      {.salt = segment.header.salt,
-                       .begin = entry->offset,
-                       .end = segment.bytes,
-                       .begin_seq = entry->first_seq,
-                       .end_seq = segment.end_seq}};
+        if (segment.kept.sealed) return &segment;
+        const auto& index = segment.kept.index;
+        const auto after = std::partition_point(
+            index.begin(), index.end(),
+            [&](const BlockIndexEntry& entry) { return entry.first_seq <= from; });
+        const auto entry = after == index.begin() ? after : std::prev(after);
+        stretch = {.salt = segment.kept.header.salt,
+                   .begin = entry->offset,
+                   .end = segment.kept.bytes,
+                   .begin_seq = entry->first_seq,
+                   .end_seq = segment.kept.end_seq};
+        return &segment;
     });
 }
 
@@ -222,29 +333,39 @@ void SegmentStore::unpin(Segment& segment) {
     std::unique_ptr<Segment> closing;
     state_.with([&](State& state) {
         if (--segment.pins != 0) return;
-        const auto found =
-            std::find_if(state.retired.begin(), state.retired.end(),
-                         [&](const std::unique_ptr<Segment>& s) { return s.get() == &segment; });
+        const auto found = std::find_if(state.retired.begin(), state.retired.end(),
+                                        [&](const auto& s) { return s.get() == &segment; });
         if (found == state.retired.end()) return;
         closing = std::move(*found);
         state.retired.erase(found);
     });
 }
 
-bool SegmentStore::read(Seq from, std::size_t bytes_max, std::vector<BlockRef>& out) {
+bool SegmentStore::read(Seq from, std::size_t bytes_max, const TopicInterest* interest,
+                        std::vector<BlockRef>& out, Seq& up_to) {
+    up_to = from;
     bool is_too_old = false;
-    const auto pinned = pin(from, is_too_old);
-    if (is_too_old) return false;
-    if (!pinned) return true;
-    SegmentRead read = read_segment(*pinned->segment->file, pinned->stretch, from, bytes_max);
-    unpin(*pinned->segment);
-    if (read.read_errors != 0 || read.records_damaged != 0) {
+    SegmentStretch stretch;
+    Segment* segment = pin(from, is_too_old, stretch);
+    if (segment == nullptr) return !is_too_old;
+    SealedSegment::Read read;
+    if (segment->kept.sealed) {
+        read = segment->kept.sealed->read(*segment->kept.file, from, bytes_max, interest);
+        up_to = std::max(from, read.up_to);
+    } else {
+        read.read = read_segment(*segment->kept.file, stretch, from, bytes_max);
+        if (!read.read.blocks.empty()) up_to = read.read.blocks.back()->end_seq();
+    }
+    unpin(*segment);
+    if (read.read.read_errors != 0 || read.read.records_damaged != 0) {
         state_.with([&](State& state) {
-            state.figures.read_errors_total += read.read_errors;
-            state.figures.records_damaged_total += read.records_damaged;
+            state.figures.read_errors_total += read.read.read_errors;
+            state.figures.records_damaged_total += read.read.records_damaged;
         });
     }
-    std::move(read.blocks.begin(), read.blocks.end(), std::back_inserter(out));
+    for (BlockRef& block : read.read.blocks) {
+        if (interest == nullptr || has_wanted(*block, *interest)) out.push_back(std::move(block));
+    }
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -15,24 +16,36 @@
 #include "base/time.h"
 #include "log/block.h"
 #include "log/file.h"
+#include "log/kept_segment.h"
+#include "log/log.h"
 #include "log/segment_format.h"
 
 /// The segment files: blocks go in at the end, are read back by seq, and leave with the oldest
 /// segment.
 ///
+/// Kept segments have names and every write to them is synced before it counts; the others are
+/// unlinked files that are never synced.
 /// Ownership: owns its files; a segment that is being read stays open until the reader is done.
-/// Threads:   the writer's functions from one thread at a time, `read` and the figures from any.
-///            No file is touched inside the lock.
-/// Cost:      an index entry of 16 bytes per 64 KiB of segment; a read starts at most that far
-///            before its position.
-/// Invariant: segments are in seq order; what was in between and is lost reads as gap records.
-/// Source:    docs/formats/segment.md.
+/// Threads:   the writer's functions from one thread at a time, the rest from any. No file is
+///            touched inside the lock.
+/// Cost:      a write of kept blocks is one pwritev and one fdatasync, whatever their number, and
+///            a new segment two syncs more. An index entry of 16 bytes per 64 KiB of segment; a
+///            read starts at most that far before its position.
+/// Invariant: segments are in seq order; what was in between and is lost reads as gap records. A
+///            file on which a write or sync failed is never written or synced again.
+/// Source:    docs/formats/segment.md; rules **Positions**, **A failed fsync**.
 namespace firehose::log {
 
+/// A durable write reserves at least so many seqs ahead, and this many when it renews.
+inline constexpr std::uint64_t kReservedMin = std::uint64_t{1} << 24;
+inline constexpr std::uint64_t kReserved = std::uint64_t{1} << 25;
+
 struct SegmentStoreOptions {
+    bool is_kept = false;
     std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+    Microseconds segment_age{0};  // 0: never closed for its age.
     std::uint64_t seed = 0;
-    Seq first_seq{};  // Where the log begins.
+    Seq first_seq{};  // Where the log begins, unless there are segments.
 };
 
 class SegmentStore {
@@ -42,54 +55,89 @@ public:
         std::uint64_t bytes = 0;
         std::uint64_t created_total = 0;
         std::uint64_t dropped_total = 0;
+        std::uint64_t syncs_total = 0;
         std::uint64_t read_errors_total = 0;
         std::uint64_t records_damaged_total = 0;
     };
 
-    SegmentStore(const SegmentStoreOptions& options, FileSystem& files);
+    /// Takes the segments out of `kept`.
+    SegmentStore(const SegmentStoreOptions& options, FileSystem& files, KeptLog& kept);
     ~SegmentStore();
 
-    /// The writer's: writes the blocks in order; all or, after an error, the first `written`
-    /// of them. A segment on which a write failed is never written again.
-    [[nodiscard]] Result<void, std::error_code> write(std::span<const BlockRef> blocks,
-                                                      std::size_t& written);
-    /// The writer's: where the history would begin without the oldest segment.
-    [[nodiscard]] std::optional<Seq> end_of_oldest() const;
-    /// The writer's: forgets the oldest segment.
-    void drop_oldest();
-    /// The writer's: nothing below `seq` will come any more, written or not.
-    void raise_floor(Seq seq);
+    // The writer's.
+
+    /// Writes the blocks in order; all or, after an error, the first `written` of them. Kept
+    /// blocks that are counted there are durable.
+    [[nodiscard]] IoResult write(std::span<const BlockRef> blocks, std::size_t& written);
+    /// A new segment whose blocks begin at `first` or later. Also renews the reservation.
+    [[nodiscard]] IoResult open_segment(Seq first, WallTime time);
+    /// Closes the open segment if it has blocks and is older than `segment_age`.
+    void close_if_old(WallTime now);
+    /// The closing header after a clean stop, synced.
+    [[nodiscard]] IoResult write_closing(Seq end, WallTime time);
+    /// Kept: no record may get a seq from here on.
+    [[nodiscard]] Seq seq_limit() const noexcept { return durable_limit_; }
+
+    // Retention.
+
+    struct Oldest {
+        Seq end_seq{};
+        WallTime end_time{};
+        bool is_open = false;
+    };
+    [[nodiscard]] std::optional<Oldest> oldest() const;
+    /// Bytes of the segments that end after `from`.
+    [[nodiscard]] std::uint64_t bytes_from(Seq from) const;
+    /// Forgets every segment that ends at or before `floor`; nothing below it will come any more.
+    void drop_below(Seq floor);
     /// Positions from here on can be read, up to what was written.
     [[nodiscard]] Seq floor() const;
 
+    // Reading.
+
     /// False: `from` is below what is kept. Else the blocks from the one that holds `from` on (or
-    /// the first after it) until `bytes_max`; none when the store ends before it.
-    [[nodiscard]] bool read(Seq from, std::size_t bytes_max, std::vector<BlockRef>& out);
+    /// the first after it) until `bytes_max`; `up_to` is where to read on: `from` itself when the
+    /// store ends before it. Blocks without anything for `interest` (null: all) may be missing.
+    [[nodiscard]] bool read(Seq from, std::size_t bytes_max, const TopicInterest* interest,
+                            std::vector<BlockRef>& out, Seq& up_to);
 
     [[nodiscard]] Figures figures() const;
 
 private:
-    struct Segment;
+    struct Segment {
+        KeptSegment kept;
+        bool is_open = false;
+        std::size_t pins = 0;  // Readers that are at it.
+    };
     struct State {
         std::vector<std::unique_ptr<Segment>> segments;  // Oldest first.
         std::vector<std::unique_ptr<Segment>> retired;   // Dropped while being read.
         Seq floor{};                                     // Below: dropped.
         Figures figures;
     };
-    struct Pinned;
 
-    [[nodiscard]] Result<void, std::error_code> roll(const Block& first);
+    void take_over(KeptLog& kept);
+    [[nodiscard]] Seq reserve(Seq end) const noexcept;
+    [[nodiscard]] Result<std::unique_ptr<File>, std::error_code> create_file(std::string& name);
     [[nodiscard]] std::size_t batch_size(std::span<const BlockRef> blocks) const;
-    [[nodiscard]] Result<void, std::error_code> write_batch(std::span<const BlockRef> blocks);
-    [[nodiscard]] std::optional<Pinned> pin(Seq from, bool& is_too_old);
-    void unpin(Segment& segment);
+    [[nodiscard]] IoResult write_batch(std::span<const BlockRef> blocks);
+    [[nodiscard]] IoResult sync(File& file);
+    void close_current();
     void abandon_current();
+    void remove_spares();
+    [[nodiscard]] Segment* pin(Seq from, bool& is_too_old, SegmentStretch& stretch);
+    void unpin(Segment& segment);
 
     const SegmentStoreOptions options_;
     FileSystem& files_;
     Random random_;
     Locked<State> state_;
-    Segment* current_ = nullptr;  // The writer's: the last of `segments`, unless it failed.
+    // The writer's:
+    Segment* current_ = nullptr;       // The open one: the last of `segments`.
+    std::vector<std::string> spares_;  // Files without blocks, to be removed after the next one.
+    std::uint64_t log_id_ = 0;
+    std::uint64_t last_number_ = 0;
+    Seq durable_limit_{};
 };
 
 }  // namespace firehose::log

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "log/segment_log.h"
+
+// What leaves the log, and when: blocks from memory, segments from disk.
+namespace firehose::log {
+namespace {
+
+constexpr std::size_t kEvictBlocksMax = 512;  // Under one lock.
+
+}  // namespace
+
+/// Before anything leaves, so that nobody who trusts `oldest()` looks for what is gone.
+void SegmentLog::publish_oldest(const Floors& floors) noexcept {
+    const std::uint64_t oldest = number(std::min(floors.store, floors.memory));
+    if (oldest > oldest_.load(std::memory_order_relaxed)) {
+        oldest_.store(oldest, std::memory_order_release);
+    }
+}
+
+void SegmentLog::drop_segments_to(Seq floor) {
+    floors_.with([&](Floors& floors) {
+        floors.store = std::max(floors.store, floor);
+        publish_oldest(floors);
+    });
+    store_.drop_below(floor);
+}
+
+void SegmentLog::evict(bool may_lose) {
+    bool is_more = true;
+    while (is_more) {
+        // What goes is decided first, announced, and only then taken out; nobody else takes out.
+        std::size_t count = 0;
+        std::size_t lost = 0;
+        Seq first{};
+        tail_.with([&](const Tail& tail) {
+            std::size_t bytes = tail.bytes;
+            while (bytes > options_.memory_bytes && count < kEvictBlocksMax &&
+                   count < (may_lose ? tail.blocks.size() : tail.stored)) {
+                bytes -= tail.blocks[count]->memory_bytes();
+                first = tail.blocks[count]->end_seq();
+                ++count;
+            }
+            lost = count > tail.stored ? count - tail.stored : 0;
+        });
+        if (count == 0) break;
+        if (lost != 0) drop_segments_to(first);
+        floors_.with([&](Floors& floors) {
+            floors.memory = first;
+            publish_oldest(floors);
+        });
+
+        std::vector<BlockRef> gone;  // Freed outside the lock.
+        gone.reserve(count);
+        tail_.with([&](Tail& tail) {
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::size_t cost = tail.blocks.front()->memory_bytes();
+                tail.bytes -= cost;
+                if (tail.stored == 0) {
+                    tail.unwritten_bytes -= cost;
+                    ++tail.metrics.blocks_lost_total;
+                } else {
+                    --tail.stored;
+                }
+                gone.push_back(std::move(tail.blocks.front()));
+                tail.blocks.pop_front();
+            }
+            tail.first = first;
+        });
+        is_more = count == kEvictBlocksMax;
+    }
+    clear_full();
+}
+
+/// Publishers are read from again.
+void SegmentLog::clear_full() {
+    const bool is_roomy = is_full() && tail_.with([&](const Tail& tail) {
+        return tail.unwritten_bytes <= options_.unwritten_bytes_max / 2 && !is_nearly_full(tail);
+    });
+    if (!is_roomy) return;
+    is_full_.store(false, std::memory_order_relaxed);
+    appender_wakers_.wake_all();
+}
+
+void SegmentLog::set_needed_from(Seq views, Seq sessions) noexcept {
+    needed_by_views_.store(number(views), std::memory_order_relaxed);
+    needed_by_sessions_.store(number(sessions), std::memory_order_relaxed);
+}
+
+/// Whether anybody may still want it (rule **What is kept, and for whom**).
+bool SegmentLog::is_expendable(const SegmentStore::Oldest& oldest) const {
+    const Seq views{needed_by_views_.load(std::memory_order_relaxed)};
+    const Seq sessions{needed_by_sessions_.load(std::memory_order_relaxed)};
+    if (oldest.is_open || oldest.end_seq > views) return false;
+    return oldest.end_seq <= sessions || store_.bytes_from(sessions) > options_.hold_bytes;
+}
+
+/// The oldest segment goes, to make room. False: there is none that may.
+bool SegmentLog::drop_expendable() {
+    const auto oldest = store_.oldest();
+    if (!oldest || !is_expendable(*oldest)) return false;
+    drop_segments_to(oldest->end_seq);
+    return true;
+}
+
+bool SegmentLog::expire_step() {
+    if (!is_disk()) return false;
+    const auto oldest = store_.oldest();
+    if (!oldest || !is_expendable(*oldest)) return false;
+    const Microseconds age = clock_.wall() - oldest->end_time;
+    const bool is_old = options_.history_age.count() != 0 && age > options_.history_age;
+    if (!is_old && store_.figures().bytes <= options_.bytes_max) return false;
+    drop_segments_to(oldest->end_seq);
+    return true;
+}
+
+bool SegmentLog::seal_step() {
+    return false;
+}
+
+}  // namespace firehose::log
