@@ -15,7 +15,10 @@ stop_server() {
   server=
 }
 finish() {
-  [[ -z $server ]] || kill -KILL "$server" 2>/dev/null || true
+  if [[ -n $server ]]; then
+    kill -KILL "$server" 2>/dev/null || true
+    wait "$server" 2>/dev/null || true
+  fi
   rm -rf "$dir"
 }
 trap finish EXIT
@@ -24,7 +27,7 @@ give_up() { echo "$(basename "$0"): $*" >&2; exit 1; }
 build_bench() {
   [[ -n ${BENCH_NO_BUILD:-} ]] && return
   cmake --preset release -DFIREHOSE_BENCH=ON >/dev/null
-  cmake --build "$build" --target firehose durable_load durable_floor >"$dir/build.out" || {
+  cmake --build "$build" --target firehose durable_load durable_floor session_load >"$dir/build.out" || {
     tail -30 "$dir/build.out"
     give_up 'the build failed'
   }

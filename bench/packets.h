@@ -65,10 +65,10 @@ struct PublishTemplate {
         state = state * 1'664'525U + 1'013'904'223U;
         c = static_cast<char>('a' + (state >> 28U));
     }
+    mqtt::Publish publish{.qos = qos, .topic = topic, .payload = as_bytes(payload)};
+    if (qos != mqtt::Qos::at_most_once) publish.packet_id = 1;
     ByteBuffer out;
-    mqtt::encode(
-        mqtt::Publish{.qos = qos, .topic = topic, .packet_id = 1, .payload = as_bytes(payload)},
-        mqtt::Version::v311, out);
+    mqtt::encode(publish, mqtt::Version::v311, out);
     PublishTemplate result{.bytes = text_of(out)};
     if (qos != mqtt::Qos::at_most_once) {
         result.id_at = out.size() - payload_bytes - sizeof(std::uint16_t);
