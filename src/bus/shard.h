@@ -16,6 +16,7 @@
 #include "bus/acl.h"
 #include "bus/authenticator.h"
 #include "bus/client.h"
+#include "bus/erasure.h"
 #include "bus/feed_table.h"
 #include "bus/metrics.h"
 #include "bus/retained_view.h"
@@ -53,6 +54,7 @@ struct Shared {
     std::uint64_t publisher_seed = 1;
     std::string version = {};                 // For $SYS/broker/version.
     std::uint64_t (*heap_bytes)() = nullptr;  // Bytes allocated; null: reported as 0.
+    const Erasures* erasures = nullptr;       // Null: nothing is ever taken back.
 };
 
 /// A publish that does not come from a connection: a source's, or the bus's own.
@@ -156,6 +158,8 @@ private:
     [[nodiscard]] Lookup look_up(Client& client, Seq seq, log::BlockRef& block, std::size_t& index);
     void request(Client& client, Seq from);
     [[nodiscard]] static PlacedRecord placed(const log::Block& block, std::size_t index);
+    /// Taken back by the operator: no door gives it out (rule **Taking something back**).
+    [[nodiscard]] bool is_erased(const PlacedRecord& placed) const;
     void fan_out_blocks(const std::vector<log::BlockRef>& blocks);
     void on_tail_gap(Seq oldest);
     [[nodiscard]] static bool is_text(ByteSpan payload);

@@ -27,6 +27,10 @@ PlacedRecord Shard::placed(const log::Block& block, std::size_t index) {
     return {block.first_seq() + index, block.time(), block.record(index)};
 }
 
+bool Shard::is_erased(const PlacedRecord& placed) const {
+    return shared_.erasures != nullptr && shared_.erasures->cover(placed.seq, placed.record);
+}
+
 void Shard::link_pending() {
     if (pending_.is_empty()) return;
     const log::Ticket ticket = shared_.log.append(appender_, pending_.take());
@@ -118,7 +122,7 @@ void Shard::on_tail_gap(Seq oldest) {
 
 void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
     const log::Record& record = placed.record;
-    if (record.kind != log::RecordKind::message) return;
+    if (record.kind != log::RecordKind::message || is_erased(placed)) return;
     if (record.retain) shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
     index_.match(record.topic, [&](TailIndex::Subscriber subscriber) {
         if (Feed* const* feed = std::get_if<Feed*>(&subscriber)) {
@@ -180,7 +184,7 @@ Shard::Lookup Shard::look_up(Client& client, Seq seq, log::BlockRef& block, std:
     if (status != log::ReadStatus::blocks || !holds(blocks.front())) return Lookup::gone;
     block = blocks.front();
     index = first_index(*block, seq);
-    return Lookup::found;
+    return is_erased(placed(*block, index)) ? Lookup::gone : Lookup::found;
 }
 
 void Shard::request(Client& client, Seq from) {
@@ -272,7 +276,9 @@ Pulled Shard::pull_block(Client& client, const log::Block& block) {
         if (record.seq >= tail_position_) return Pulled::done;
         client.cursor_ = record.seq;
         if (!client.has_output_room()) return Pulled::again;
-        if (client.deliver(record) == Taken::window_full) return Pulled::waits;
+        if (!is_erased(record) && client.deliver(record) == Taken::window_full) {
+            return Pulled::waits;
+        }
         if (client.is_closing_) return Pulled::waits;
         client.cursor_ = next(record.seq);
     }
