@@ -20,7 +20,7 @@ OUTSIDE = re.compile(
     r"boost/(asio|beast)[./].*|sqlite3\.h|zstd.*\.h|libssh/.*|curl/.*)$")
 SHARED = re.compile(r"base/(locked|mailbox|waker)\.h$")  # For bus and log alone.
 STORES = re.compile(r"(fstream|filesystem|sqlite3\.h|zstd.*\.h)$")
-LOG_ADAPTERS = ("posix_file.", "log_threads.")
+LOG_ADAPTERS = ("posix_file.", "log_threads.", "compress.")
 README_HEADINGS = ("Purpose", "Entry points", "Invariants", "Must not", "Tests")
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:"(?:\.\./)*([\w./]+)"|<([\w./+-]+)>)')
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <system_error>
 
 #include "base/result.h"
 #include "log/block.h"
 #include "log/file.h"
+#include "log/sealed_format.h"
 #include "log/segment_format.h"
 #include "log/segment_reader.h"
 
@@ -33,8 +34,9 @@ namespace firehose::log {
 class SealedWriter {
 public:
     /// `header`: of the plain segment; salt, number, log id, creation, first_seq and seq_limit are
-    /// taken over.
-    SealedWriter(File& out, const SegmentHeader& header);
+    /// taken over. `frame_bytes`: plain bytes of a frame; smaller only in tests.
+    SealedWriter(File& out, const SegmentHeader& header,
+                 std::size_t frame_bytes = kFrameBytesTarget);
     ~SealedWriter();
     SealedWriter(SealedWriter&&) noexcept;
     SealedWriter& operator=(SealedWriter&&) noexcept;
@@ -58,7 +60,8 @@ private:
 class Sealer {
 public:
     /// `stretch`: all of the plain segment: from its first block to the end of what was written.
-    Sealer(File& plain, const SegmentHeader& header, const SegmentStretch& stretch, File& out);
+    Sealer(File& plain, const SegmentHeader& header, const SegmentStretch& stretch, File& out,
+           std::size_t frame_bytes = kFrameBytesTarget);
 
     /// True: call again. False: the sealed file is whole and synced.
     /// @retval std::errc::bad_message   the plain segment is damaged: it stays as it is.
@@ -69,6 +72,7 @@ public:
 private:
     File& plain_;
     SegmentStretch rest_;
+    const std::size_t frame_bytes_;
     SealedWriter writer_;
 };
 

@@ -37,6 +37,7 @@ public:
         }
         // What ends early ended in damage; a reader that only has enough ended at a block.
         if (taken_ < bytes_max_) add_gap_before(stretch_.end_seq);
+        result_.end = at_;
         return std::move(result_);
     }
 
@@ -59,6 +60,7 @@ private:
             const auto got = file_.read(offset + done, std::span{window_}.subspan(done));
             if (!got || *got == 0) {
                 ++result_.read_errors;
+                if (!got) result_.is_io_error = true;
                 break;
             }
             done += *got;

@@ -30,6 +30,8 @@ struct SegmentRead {
     std::vector<BlockRef> blocks;
     std::uint64_t read_errors = 0;      // Failed reads, and stretches without a valid header.
     std::uint64_t records_damaged = 0;  // Replaced by gap records.
+    bool is_io_error = false;           // The file gave an error: another time it may not.
+    std::uint64_t end = 0;              // Of what was read: a plain segment's next block header.
 };
 
 /// The blocks that end after `from`, until `bytes_max`: at least one if there is one.

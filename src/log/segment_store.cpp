@@ -6,34 +6,10 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "log/file_io.h"
 #include "log/segment_reader.h"
 
 namespace firehose::log {
-namespace {
-
-/// Writes all of `parts` at `offset`, as often as the file takes only a part.
-[[nodiscard]] IoResult write_all(File& file, std::uint64_t offset, std::span<ByteSpan> left) {
-    while (!left.empty()) {
-        const auto taken = file.write(offset, left);
-        if (!taken) return Failure{taken.error()};
-        if (*taken == 0) return Failure{std::make_error_code(std::errc::io_error)};
-        offset += *taken;
-        std::size_t count = *taken;
-        while (!left.empty() && count >= left.front().size()) {
-            count -= left.front().size();
-            left = left.subspan(1);
-        }
-        if (count > 0) left.front() = left.front().subspan(count);
-    }
-    return {};
-}
-
-[[nodiscard]] IoResult write_all(File& file, std::uint64_t offset, ByteSpan bytes) {
-    return write_all(file, offset, std::span{&bytes, 1});
-}
-
-}  // namespace
-
 SegmentStore::SegmentStore(const SegmentStoreOptions& options, FileSystem& files, KeptLog& kept)
     : options_(options), files_(files), random_(options.seed) {
     state_.with([&](State& state) { state.floor = options.first_seq; });
