@@ -143,10 +143,11 @@ public:
 
 class Peer {
 public:
-    Peer(Bus& bus, mqtt::Version version, bool is_websocket = false)
+    Peer(Bus& bus, mqtt::Version version, bool is_websocket = false,
+         Durability durability = Durability::disk)
         : bus_(bus), version_(version), wire_(std::make_shared<Wire>()) {
         bus_.shard.begin_turn(bus_.clock.monotonic(), bus_.clock.wall());
-        bus_.shard.accept_mqtt(std::make_unique<WireStream>(wire_), is_websocket, {});
+        bus_.shard.accept_mqtt(std::make_unique<WireStream>(wire_), is_websocket, {}, durability);
         bus_.shard.end_turn();
     }
 
@@ -211,12 +212,22 @@ public:
             if (!frame || !*frame) return types;
             types.push_back((*frame)->type);
             if ((*frame)->type == mqtt::PacketType::publish) keep_publish(**frame);
+            if (mqtt::PacketType::puback <= (*frame)->type &&
+                (*frame)->type <= mqtt::PacketType::pubcomp) {
+                reasons_.push_back((*mqtt::decode_ack(**frame, version_)).reason);
+            }
             if ((*frame)->type == mqtt::PacketType::connack) {
                 connack_present = (*mqtt::decode_connack(**frame, version_)).session_present;
                 connack_reason = (*mqtt::decode_connack(**frame, version_)).reason;
             }
             wire_->sent.erase(0, (*frame)->packet.size());
         }
+    }
+    /// The reasons of the acknowledgements received since the last call of any `take`.
+    std::vector<mqtt::ReasonCode> take_reasons() {
+        reasons_.clear();
+        std::ignore = take();
+        return std::exchange(reasons_, {});
     }
     std::vector<Got> take_publishes() {
         std::ignore = take();
@@ -244,6 +255,7 @@ private:
     mqtt::Version version_;
     std::shared_ptr<Wire> wire_;
     std::vector<Got> publishes_;
+    std::vector<mqtt::ReasonCode> reasons_;
 };
 
 }  // namespace firehose::bus::testing

@@ -29,7 +29,12 @@ void Client::on_writable() {
 }
 
 Seq Client::position() const {
-    return mode_ == ReadMode::behind ? cursor_ : shard_.tail_position();
+    if (mode_ == ReadMode::behind) return cursor_;
+    return mode_ == ReadMode::tail ? std::max(limit(), wanted_from_) : shard_.tail_position();
+}
+
+Seq Client::limit() const {
+    return reads_durable_ ? shard_.durable_position_ : shard_.tail_position();
 }
 
 void Client::detach() {
@@ -39,14 +44,14 @@ void Client::detach() {
         feed.members().erase(id_);
         if (feed.members().empty()) shard_.condemn(feed);
     } else if (mode_ != ReadMode::behind) {
-        cursor_ = shard_.tail_position();
+        cursor_ = position();
     }
     if (const auto first_owed = take_owed()) cursor_ = *first_owed;
     mode_ = ReadMode::behind;
 }
 
 void Client::attach() {
-    FH_ASSERT(mode_ == ReadMode::behind && cursor_ == shard_.tail_position());
+    FH_ASSERT(mode_ == ReadMode::behind && cursor_ >= limit());
     FH_ASSERT(!output_.unfinished());
     fetched_.clear();
     if (subscriptions().is_empty()) {
@@ -58,12 +63,14 @@ void Client::attach() {
         mode_ = ReadMode::feed;
     } else {
         mode_ = ReadMode::tail;
+        wanted_from_ = cursor_;
     }
 }
 
 void Client::reselect() {
     detach();
-    if (cursor_ == shard_.tail_position() && !output_.unfinished()) {
+    reads_durable_ = wants_durable();
+    if (cursor_ >= limit() && !output_.unfinished()) {
         attach();
     } else {
         shard_.queue_pull(*this);

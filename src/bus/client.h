@@ -19,6 +19,8 @@
 /// A client has one position in the log (rule **One reader, one position**). It reads in one of
 /// three ways: as a member of a feed; at the tail, handed each matching record by the shard's tail
 /// reader; or behind, pulling blocks from its own cursor until it has caught up.
+/// A client with a subscription at QoS 1 or 2 reads what is durable only (rule **Positions**): its
+/// tail is the shard's durable position.
 /// Ownership: the shard owns clients; a client owns its stream. Closing moves it to the shard's
 ///            graveyard, which is emptied at the end of the turn, so a client may be closed from
 ///            inside any of its own callbacks.
@@ -67,6 +69,8 @@ public:
     [[nodiscard]] virtual const session::Subscriptions& subscriptions() const = 0;
     /// The client's Maximum Packet Size; 0: none.
     [[nodiscard]] virtual std::uint32_t packet_bytes_max() const noexcept { return 0; }
+    /// Whether it is to read only what is durable: it acknowledges some of it.
+    [[nodiscard]] virtual bool wants_durable() const { return false; }
     /// Whether deliveries need nothing of the client's own: then it can be a member of a feed.
     [[nodiscard]] virtual bool is_feedable() const = 0;
 
@@ -103,9 +107,11 @@ protected:
     void reselect();
     /// Takes the client out of its feed or tail slot; afterwards `cursor_` is its position.
     void detach();
-    /// Enters feed or tail at the tail reader's position; cursor_ must be there.
+    /// Enters feed or tail; cursor_ must have reached `limit`.
     void attach();
     [[nodiscard]] bool has_output_room() const;
+    /// How far it may read now.
+    [[nodiscard]] Seq limit() const;
 
     Shard& shard_;
     ConnectionId id_;
@@ -114,13 +120,16 @@ protected:
     Output output_;
 
     ReadMode mode_ = ReadMode::idle;
+    bool reads_durable_ = false;          // wants_durable() when the way to read was chosen.
     Seq cursor_{};                        // Behind only.
+    Seq wanted_from_{};                   // Tail: it has been handed everything before.
     std::vector<log::BlockRef> fetched_;  // Read for us from disk; emptied by the next pull.
     Seq fetched_from_{};                  // They hold everything from here on, to their end.
     bool awaits_disk_ = false;
-    bool is_blocked_ = false;  // The socket is full.
-    bool is_queued_ = false;   // In the shard's list of clients to pull.
-    bool is_dirty_ = false;    // In the shard's list of clients to flush.
+    bool awaits_durable_ = false;  // In the shard's list of clients to pull on progress.
+    bool is_blocked_ = false;      // The socket is full.
+    bool is_queued_ = false;       // In the shard's list of clients to pull.
+    bool is_dirty_ = false;        // In the shard's list of clients to flush.
     bool is_closing_ = false;
 };
 

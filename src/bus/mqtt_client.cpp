@@ -21,10 +21,11 @@ thread_local std::array<std::byte, 16 * 1024> t_websocket_scratch;
 }  // namespace
 
 MqttClient::MqttClient(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream,
-                       bool is_websocket)
+                       bool is_websocket, Durability durability)
     : Client(shard, id, std::move(stream), mqtt_encoding(mqtt::Version::v311, is_websocket)),
       handshake_(shard.settings().connect_timeout),
-      accepted_at_(shard.now()) {
+      accepted_at_(shard.now()),
+      durability_(durability) {
     if (is_websocket) websocket_.emplace(ws::DecoderOptions{});
 }
 
@@ -38,6 +39,10 @@ const session::Subscriptions& MqttClient::subscriptions() const {
 
 std::uint32_t MqttClient::packet_bytes_max() const noexcept {
     return terms_.outbound_packet_max == 0xFFFF'FFFF ? 0 : terms_.outbound_packet_max;
+}
+
+bool MqttClient::wants_durable() const {
+    return !subscriptions().is_qos_0();
 }
 
 bool MqttClient::is_feedable() const {
@@ -219,7 +224,20 @@ void MqttClient::send_encoded() {
 
 void MqttClient::flush_answers() {
     mqtt::Ack answer;
-    while (session_ != nullptr && session_->inbound.pop_answer(answer)) send(answer);
+    if (session_ == nullptr) return;
+    session::Inbound& inbound = session_->inbound;
+    while (inbound.pop_answer(answer)) send(answer);
+    if (inbound.is_withheld() && !withheld_since_) withheld_since_ = shard_.now();
+    while (inbound.pop_pubcomp(answer)) send(answer);
+    session::Outbound& outbound = session_->outbound;
+    while (const auto packet_id = outbound.pop_pubrel()) {
+        send(mqtt::Ack{.type = mqtt::PacketType::pubrel, .packet_id = *packet_id});
+    }
+    if (outbound.can_send()) shard_.queue_pull(*this);
+}
+
+void MqttClient::on_placed() {
+    if (!is_closing_ && durability_ == Durability::memory) flush_answers();
 }
 
 template <class Packet>
@@ -252,7 +270,6 @@ void MqttClient::on_refused(log::Ticket ticket) {
         return;
     }
     shard_.metrics_.publishes_refused.add();
-    if (session_->inbound.is_withheld() && !withheld_since_) withheld_since_ = shard_.now();
     flush_answers();
 }
 
@@ -363,6 +380,7 @@ void MqttClient::end_session_part(session::ConnectionEnd how) {
     ClientSession& session = *std::exchange(session_, nullptr);
     session.client = nullptr;
     session.cursor = cursor_;
+    if (durability_ == Durability::memory) --shard_.answered_at_placed_;
     session.inbound.on_disconnected();
     retained_.clear();
     shard_.on_session_left(session, how);

@@ -9,6 +9,7 @@
 #include "bus/client.h"
 #include "bus/retained_view.h"
 #include "bus/session_store.h"
+#include "bus/settings.h"
 #include "bus/sys_topics.h"
 #include "bus/tail_index.h"
 #include "mqtt/codec.h"
@@ -31,8 +32,8 @@ namespace firehose::bus {
 
 class MqttClient final : public Client {
 public:
-    MqttClient(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream,
-               bool is_websocket);
+    MqttClient(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream, bool is_websocket,
+               Durability durability);
 
     // ByteStreamHandler
     void on_bytes(ByteSpan bytes) override;
@@ -42,6 +43,7 @@ public:
     [[nodiscard]] const Identity& identity() const override;
     [[nodiscard]] const session::Subscriptions& subscriptions() const override;
     [[nodiscard]] std::uint32_t packet_bytes_max() const noexcept override;
+    [[nodiscard]] bool wants_durable() const override;
     [[nodiscard]] bool is_feedable() const override;
     [[nodiscard]] Taken deliver(const PlacedRecord& placed) override;
     [[nodiscard]] bool owes() const override;
@@ -54,6 +56,8 @@ public:
 
     // From the shard.
     void on_auth(AuthResult result);
+    /// What its session awaits is placed: only some listeners' clients care.
+    void on_placed();
     /// What its session awaits is durable, or was refused; the session has heard of it.
     void on_durable(log::Ticket up_to);
     void on_refused(log::Ticket ticket);
@@ -107,6 +111,7 @@ private:
 
     // on_publish.cpp
     [[nodiscard]] Flow on_publish(const mqtt::Publish& publish);
+    void refuse_publish(const mqtt::Publish& publish);
     [[nodiscard]] mqtt::ReasonCode judge(const mqtt::Publish& publish, std::string_view topic);
     [[nodiscard]] Flow on_pubrel(const mqtt::Ack& ack);
 
@@ -122,13 +127,18 @@ private:
     // on_ack.cpp: what the client acknowledges, and deliveries.
     [[nodiscard]] Flow on_ack(const mqtt::Ack& ack);
     [[nodiscard]] Flow act_on(const session::AckOutcome& outcome, const mqtt::Ack& ack);
-    [[nodiscard]] Pulled pull_resends();
+    [[nodiscard]] Pulled pull_unsent();
     [[nodiscard]] Pulled pull_owed();
     [[nodiscard]] Pulled pull_retained();
-    void send_delivery(const PlacedRecord& placed, const session::Match& match, bool retain);
+    struct Copy {
+        bool is_retained_copy = false;
+        bool retain = false;
+    };
+    void send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy);
     [[nodiscard]] bool set_expiry(const PlacedRecord& placed, DeliveryOptions& options) const;
-    void send_retained(const RetainedView::Entry& entry, const session::Subscription& wanted);
-    void send_again(const session::InFlight& in_flight, const PlacedRecord& placed);
+    [[nodiscard]] Taken send_retained(const RetainedView::Entry& entry,
+                                      const session::Subscription& wanted);
+    void send_unsent(const session::InFlight& in_flight, const PlacedRecord& placed);
 
     session::Handshake handshake_;
     MonotonicTime accepted_at_;
@@ -149,10 +159,12 @@ private:
     std::optional<session::TopicAliases> aliases_;
     ClientSession* session_ = nullptr;
     std::optional<TailIndex::Slot> slot_;
+    TailIndex* slot_index_ = nullptr;  // Where slot_ is.
     std::deque<RetainedCopies> retained_;
-    std::optional<session::InFlight> resending_;               // Waits for its record.
+    std::optional<session::InFlight> unsent_;                  // Waits for its record.
     std::deque<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
     std::optional<MonotonicTime> withheld_since_;
+    Durability durability_;
     bool is_standard_ = false;
     bool session_present_ = false;
     bool wants_sys_ = false;

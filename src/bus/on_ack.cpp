@@ -27,6 +27,9 @@ MqttClient::Flow MqttClient::act_on(const session::AckOutcome& outcome, const mq
                            .packet_id = ack.packet_id,
                            .reason = outcome.reason});
             break;
+        case session::AckOutcome::Kind::record:
+            shard_.mark_to_record(*session_);
+            break;
         case session::AckOutcome::Kind::ignore:
             break;
         case session::AckOutcome::Kind::protocol_error:
@@ -46,22 +49,32 @@ Taken MqttClient::deliver(const PlacedRecord& placed) {
     const bool is_qos_0 =
         match.qos == mqtt::Qos::at_most_once || record.qos == 0;  // [MQTT-3.8.4-8]
     if (is_qos_0 && placed.seq < session_->qos_0_from) return Taken::yes;
-    // One position for all QoS: a full window holds QoS 0 back as well.
-    if (!session_->outbound.has_room()) return Taken::window_full;
+    const session::Outbound& outbound = session_->outbound;
+    // Assigned once, never again (rule **What a session may not forget**).
+    if (!is_qos_0 && placed.seq < outbound.assigned_end()) return Taken::yes;
+    // One position for all QoS: a full window, and a packet that waits, hold QoS 0 back as well.
+    if (!outbound.has_room() || (is_qos_0 && outbound.has_unsent())) return Taken::window_full;
     match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record.qos));
-    send_delivery(placed, match,
-                  match.retain_as_published && record.retain);  // [MQTT-3.3.1-12], [-13]
+    send_delivery(
+        placed, match,
+        {.retain = match.retain_as_published && record.retain});  // [MQTT-3.3.1-12], [-13]
     return Taken::yes;
 }
 
 /// There is room in the window. Expired records are skipped (rule **Expiry**).
-void MqttClient::send_delivery(const PlacedRecord& placed, const session::Match& match,
-                               bool retain) {
-    DeliveryOptions options{.qos = match.qos, .retain = retain, .subscription_ids = match.ids};
+void MqttClient::send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy) {
+    DeliveryOptions options{.qos = match.qos, .retain = copy.retain, .subscription_ids = match.ids};
     if (!set_expiry(placed, options)) return;
     if (match.qos != mqtt::Qos::at_most_once) {
-        options.packet_id = session_->outbound.begin(
-            {.seq = placed.seq, .qos = match.qos, .retain = retain, .subscription_ids = match.ids});
+        session::Outbound& outbound = session_->outbound;
+        const session::Outbound::Begun begun = outbound.begin({.seq = placed.seq,
+                                                               .qos = match.qos,
+                                                               .retain = copy.retain,
+                                                               .subscription_ids = match.ids,
+                                                               .is_copy = copy.is_retained_copy});
+        if (outbound.has_unrecorded()) shard_.mark_to_record(*session_);
+        if (!begun.is_sent) return;  // By pull_unsent, in its turn.
+        options.packet_id = begun.packet_id;
     }
     if (encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own())) {
         shard_.metrics_.publishes_sent.add();
@@ -101,60 +114,64 @@ std::optional<Seq> MqttClient::take_owed() {
 Pulled MqttClient::pull_own() {
     if (session_ == nullptr) return Pulled::waits;
     for (const auto step :
-         {&MqttClient::pull_resends, &MqttClient::pull_owed, &MqttClient::pull_retained}) {
+         {&MqttClient::pull_unsent, &MqttClient::pull_owed, &MqttClient::pull_retained}) {
         const Pulled pulled = (this->*step)();
         if (pulled != Pulled::done) return pulled;
     }
     return Pulled::done;
 }
 
-/// What was in flight when the connection before ended [MQTT-4.4.0-1], in order [MQTT-4.6.0-1].
-Pulled MqttClient::pull_resends() {
+/// What was in flight when the connection before ended [MQTT-4.4.0-1], in order [MQTT-4.6.0-1],
+/// and what waited for its assignment to be durable.
+Pulled MqttClient::pull_unsent() {
     session::Outbound& outbound = session_->outbound;
     while (true) {
         if (!has_output_room()) return Pulled::again;
-        if (!resending_) {
-            const session::InFlight* in_flight = outbound.next_resend();
-            if (in_flight == nullptr) break;
-            resending_ = *in_flight;
-        }
-        if (resending_->awaits == session::InFlight::Awaits::pubcomp) {
-            send(mqtt::Ack{.type = mqtt::PacketType::pubrel, .packet_id = resending_->packet_id});
-            resending_.reset();
+        if (!unsent_) unsent_ = outbound.next_to_send();
+        if (!unsent_) return Pulled::done;
+        if (unsent_->awaits == session::InFlight::Awaits::pubcomp) {
+            send(mqtt::Ack{.type = mqtt::PacketType::pubrel, .packet_id = unsent_->packet_id});
+            unsent_.reset();
             continue;
         }
         log::BlockRef block;
         std::size_t index = 0;
-        switch (shard_.look_up(*this, resending_->seq, block, index)) {
+        switch (shard_.look_up(*this, unsent_->seq, block, index)) {
             case Shard::Lookup::later:
                 return Pulled::waits;
             case Shard::Lookup::found:
-                send_again(*resending_, Shard::placed(*block, index));
+                send_unsent(*unsent_, Shard::placed(*block, index));
                 break;
             case Shard::Lookup::gone:
                 shard_.metrics_.publishes_dropped.add();
-                outbound.drop(resending_->packet_id);
+                outbound.drop(unsent_->packet_id);
                 break;
         }
-        resending_.reset();
+        unsent_.reset();
     }
-    return Pulled::done;
 }
 
-void MqttClient::send_again(const session::InFlight& in_flight, const PlacedRecord& placed) {
+void MqttClient::send_unsent(const session::InFlight& in_flight, const PlacedRecord& placed) {
     DeliveryOptions options{.qos = in_flight.qos,
-                            .dup = true,  // [MQTT-3.3.1-1]
+                            .dup = in_flight.was_sent,  // [MQTT-3.3.1-1]
                             .retain = in_flight.retain,
                             .packet_id = in_flight.packet_id,
                             .subscription_ids = in_flight.subscription_ids};
+    const bool is_expired = !set_expiry(placed, options);
+    if (is_expired && !in_flight.was_sent) {
+        session_->outbound.drop(in_flight.packet_id);
+        return;
+    }
     // What has expired on the way is still owed its exchange: the client may have it already.
-    if (!set_expiry(placed, options)) options.message_expiry_s = 0;
+    if (is_expired) options.message_expiry_s = 0;
     if (encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own())) {
+        if (!in_flight.was_sent) shard_.metrics_.publishes_sent.add();
         shard_.metrics_.messages_sent.add();
         shard_.mark_dirty(*this);
-    } else {
-        session_->outbound.drop(in_flight.packet_id);
+        return;
     }
+    if (!in_flight.was_sent) shard_.metrics_.too_large.add();
+    session_->outbound.drop(in_flight.packet_id);
 }
 
 Pulled MqttClient::pull_owed() {
@@ -203,25 +220,34 @@ Pulled MqttClient::pull_retained() {
             continue;
         }
         if (!has_output_room()) return Pulled::again;
-        if (wanted->options.qos != mqtt::Qos::at_most_once && !session_->outbound.has_room()) {
+        if (send_retained(copies.entries.front(), *wanted) == Taken::window_full) {
             return Pulled::waits;
         }
-        send_retained(copies.entries.front(), *wanted);
         copies.entries.pop_front();
     }
     return Pulled::done;
 }
 
-void MqttClient::send_retained(const RetainedView::Entry& entry,
-                               const session::Subscription& wanted) {
+Taken MqttClient::send_retained(const RetainedView::Entry& entry,
+                                const session::Subscription& wanted) {
     std::size_t size = 0;
     const auto record = log::decode_record(entry.record_bytes, size);
-    if (!record || !shard_.shared_.acl.may_read(identity(), record->topic)) return;
+    if (!record || !shard_.shared_.acl.may_read(identity(), record->topic)) return Taken::yes;
     // What replaced it since the page was made has come live: no stale value follows it.
-    if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return;
+    if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return Taken::yes;
     session::Match match{.qos = std::min(wanted.options.qos, static_cast<mqtt::Qos>(record->qos))};
+    if (match.qos != mqtt::Qos::at_most_once) {
+        if (!session_->outbound.has_room()) return Taken::window_full;
+        // Nobody acknowledges what can vanish (rule **Position of a packet**).
+        if (entry.seq >= shard_.shared_.log.durable_end()) {
+            shard_.await_durable(*this);
+            return Taken::window_full;
+        }
+    }
     if (wanted.id != 0) match.ids.push_back(wanted.id);
-    send_delivery({entry.seq, entry.time, *record}, match, true);  // [MQTT-3.3.1-8]
+    send_delivery({entry.seq, entry.time, *record}, match,
+                  {.is_retained_copy = true, .retain = true});  // [MQTT-3.3.1-8]
+    return Taken::yes;
 }
 
 }  // namespace firehose::bus

@@ -107,10 +107,11 @@ void MqttClient::accept() {
     // The log is read from where the session stopped; QoS 0 only from now on.
     if (session_present && !session_->subscriptions.is_empty()) {
         session_->qos_0_from = shard_.tail_position();
-        cursor_ = is_feedable() ? shard_.tail_position() : session_->cursor;
+        reads_durable_ = wants_durable();
+        cursor_ = reads_durable_ ? session_->cursor : shard_.tail_position();
         mode_ = ReadMode::behind;
         enter_index();
-        if (cursor_ == shard_.tail_position()) attach();
+        if (cursor_ >= limit()) attach();
     }
     shard_.queue_pull(*this);
 }
@@ -150,8 +151,13 @@ void MqttClient::take_session() {
             shard_.metrics_.publishes_denied.add();
         }
     }
-    session->inbound.on_connected(terms_.version, terms_.inbound_window);
-    session->outbound.on_connected(terms_.outbound_window);
+    const bool is_recorded = session->expiry_s != 0;
+    const bool answers_at_placed = durability_ == Durability::memory;
+    session->inbound.on_connected(
+        terms_.version, terms_.inbound_window,
+        {.is_recorded = is_recorded, .answers_at_placed = answers_at_placed});
+    session->outbound.on_connected(terms_.outbound_window, is_recorded);
+    if (answers_at_placed) ++shard_.answered_at_placed_;
     session_ = session;
     keep_alive_.emplace(terms_.keep_alive_s, shard_.now());
     aliases_.emplace(terms_.inbound_alias_max);

@@ -14,6 +14,11 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     }
     const auto topic = aliases_->resolve(publish.topic, publish.topic_alias);
     if (!topic) return fail(topic.error());
+    if (publish.qos == mqtt::Qos::exactly_once && inbound.has_unrecorded() &&
+        shard_.takes_durable()) {
+        // The PUBREL that freed this id comes before its next message in the log.
+        shard_.record_exchanges(*session_);
+    }
     switch (inbound.on_publish(publish.qos, publish.packet_id)) {
         case session::Verdict::append:
             break;
@@ -33,6 +38,11 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         inbound.answers_now(publish.qos, publish.packet_id,
                             version_ == mqtt::Version::v5 ? judged : mqtt::ReasonCode::success);
         flush_answers();
+        return Flow::next;
+    }
+
+    if (publish.qos != mqtt::Qos::at_most_once && !shard_.takes_durable()) {
+        refuse_publish(publish);
         return Flow::next;
     }
 
@@ -56,6 +66,19 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         shard_.await_ticket(ticket, *session_);
     }
     return Flow::next;
+}
+
+/// The disk takes nothing (rule **Degraded**): it is refused before it is appended. 3.x has no word
+/// for that: the answer is withheld, and the connection closed in time.
+void MqttClient::refuse_publish(const mqtt::Publish& publish) {
+    shard_.metrics_.publishes_refused.add();
+    session::Inbound& inbound = session_->inbound;
+    if (version_ == mqtt::Version::v5) {
+        inbound.answers_now(publish.qos, publish.packet_id, mqtt::ReasonCode::quota_exceeded);
+    } else {
+        inbound.withhold(publish.qos, publish.packet_id);
+    }
+    flush_answers();
 }
 
 /// Whether this client may publish this: success, or the reason why not.
@@ -83,7 +106,9 @@ MqttClient::Flow MqttClient::on_pubrel(const mqtt::Ack& ack) {
     if (version_ != mqtt::Version::v5 && session_->inbound.is_pubrec_unsent(ack.packet_id)) {
         return disconnect(mqtt::ReasonCode::protocol_error, "MQTT311-4.3.3-1");
     }
-    send(session_->inbound.on_pubrel(ack.packet_id));  // [MQTT-4.3.3-11]
+    const auto pubcomp = session_->inbound.on_pubrel(ack.packet_id);
+    if (pubcomp) send(*pubcomp);  // [MQTT-4.3.3-11]
+    if (session_->inbound.has_unrecorded()) shard_.mark_to_record(*session_);
     return Flow::next;
 }
 

@@ -75,18 +75,19 @@ MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe
 /// A client that reads by itself is known to the tail reader by all its filters.
 void MqttClient::enter_index() {
     if (slot_ || is_feedable() || subscriptions().is_empty()) return;
-    slot_ = shard_.index_.add(this, identity());
+    slot_index_ = wants_durable() ? &shard_.durable_index_ : &shard_.index_;
+    slot_ = slot_index_->add(this, identity());
     for (const auto& [filter, subscription] : subscriptions().all()) {
-        shard_.index_.add_filter(*slot_, filter);
+        slot_index_->add_filter(*slot_, filter);
     }
 }
 
 void MqttClient::leave_index() {
     if (!slot_) return;
     for (const auto& [filter, subscription] : subscriptions().all()) {
-        shard_.index_.remove_filter(*slot_, filter);
+        slot_index_->remove_filter(*slot_, filter);
     }
-    shard_.index_.remove(*slot_);
+    slot_index_->remove(*slot_);
     slot_.reset();
 }
 

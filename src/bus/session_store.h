@@ -39,7 +39,8 @@ struct ClientSession {
     session::Owed owed;
     session::Will will;
     std::uint32_t expiry_s = 0;
-    log::Ticket awaited{};  // The newest ticket whose outcome it is to hear of.
+    log::Ticket awaited{};      // The newest ticket whose outcome it is to hear of.
+    bool is_to_record = false;  // In the shard's list of sessions with something to record.
 
     MqttClient* client = nullptr;  // Connected, or null.
     Seq cursor{};                  // Not connected: the first position not handed over.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 /// Every limit that the bus obeys, by the name it has in the configuration.
 ///
@@ -15,6 +16,16 @@ enum class AnonymousSessions : std::uint8_t {
     own,       // A namespace of the connection: nobody is taken over, nothing outlives it.
     standard,  // The standard's sessions, by client id, for anonymous clients as well.
 };
+
+/// When PUBACK, PUBREC and PUBCOMP are sent to a listener's clients.
+enum class Durability : std::uint8_t {
+    disk,    // When what they answer for would survive a power cut.
+    memory,  // When it has its place in the log.
+};
+
+[[nodiscard]] constexpr std::string_view name(Durability durability) noexcept {
+    return durability == Durability::disk ? "disk" : "memory";
+}
 
 struct Settings {
     std::uint32_t packet_bytes_max = 2'000'000;   // limits.packet_bytes_max
@@ -35,6 +46,7 @@ struct Settings {
     std::size_t sessions_max = 100'000;                // session.count_max, stored ones.
     AnonymousSessions anonymous_sessions = AnonymousSessions::own;
     std::size_t feed_window_bytes = 16 * 1024 * 1024;  // feed.window_bytes, a shard.
+    Durability durability = Durability::disk;          // listen.durability
     std::chrono::microseconds sys_interval = std::chrono::seconds{10};
 
     std::size_t own_bytes_target = 64 * 1024;   // A reader is not pulled past this much unsent.

@@ -19,9 +19,11 @@ Shard::Shard(Shared shared, Waker& waker)
       appender_(shared_.log.add_appender(waker)),
       reader_(shared_.log.add_reader(waker)),
       tail_position_(shared_.log.end()),
+      durable_position_(std::min(tail_position_, shared_.log.durable_end())),
       sessions_(shared_.publisher_seed),
       feeds_(shared_.settings.feed_window_bytes),
       index_(shared_.acl),
+      durable_index_(shared_.acl),
       publishes_(kMailboxCapacity, &waker),
       auth_replies_(kMailboxCapacity, &waker) {}
 
@@ -35,9 +37,9 @@ void Shard::begin_turn(MonotonicTime now, WallTime wall) {
             static_cast<MqttClient&>(*client).on_auth(reply.result);
         }
     }
-    // A full log holds sources back as it does clients: what they post waits.
+    // A full log holds sources back as it does clients: what they post waits, in its order.
     std::vector<InternalPublish> internal;
-    if (!is_log_full()) internal = publishes_.take_all();
+    if (can_record()) internal = publishes_.take_all();
     for (const InternalPublish& publish : internal) {
         internal_bytes_waiting_.fetch_sub(publish.topic.size() + publish.payload.size(),
                                           std::memory_order_relaxed);
@@ -66,10 +68,13 @@ bool Shard::post(InternalPublish&& publish) {
 }
 
 void Shard::end_turn() {
+    record_exchanges();
     link_pending();
     hear_outcomes();
     read_tail(shared_.settings.tail_bytes_per_turn);
+    read_durable(shared_.settings.tail_bytes_per_turn);
     hear_answers();
+    pull_awaiting_durable();
     // What is queued while we pull waits for the next turn: a quantum each, in turn.
     for (const ConnectionId id : std::exchange(to_pull_, {})) {
         if (Client* client = find(id)) {
@@ -77,6 +82,7 @@ void Shard::end_turn() {
             pull(*client);
         }
     }
+    record_exchanges();  // Ids that were assigned above; linked in the next turn.
     flush_feeds();
     for (const ConnectionId id : std::exchange(to_flush_, {})) {
         if (Client* client = find(id)) {
@@ -94,16 +100,22 @@ void Shard::end_turn() {
 bool Shard::has_work() const {
     return !to_pull_.empty() || !to_flush_.empty() || !pending_.is_empty() ||
            (tail_position_ < shared_.log.end() && !tail_awaits_disk_) ||
-           (!publishes_.is_empty() && !is_log_full()) || !auth_replies_.is_empty();
+           (durable_position_ < durable_limit() && !durable_awaits_disk_ &&
+            !durable_index_.is_empty()) ||
+           (!awaiting_durable_.empty() && durable_seen_ != shared_.log.durable_end()) ||
+           ((!publishes_.is_empty() || !to_record_.empty()) && can_record()) ||
+           !auth_replies_.is_empty();
 }
 
-void Shard::accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover) {
+void Shard::accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover,
+                        Durability durability) {
     if (is_draining_ || clients_.size() >= shared_.settings.connections_max) {
         metrics_.connects_refused.add();
         return;  // Closes the stream.
     }
     const auto id = static_cast<ConnectionId>(next_connection_++);
-    auto client = std::make_unique<MqttClient>(*this, id, std::move(stream), is_websocket);
+    auto client =
+        std::make_unique<MqttClient>(*this, id, std::move(stream), is_websocket, durability);
     MqttClient& accepted = *client;
     clients_.emplace(id, std::move(client));
     metrics_.connections_accepted.add();
@@ -165,6 +177,57 @@ void Shard::settle() {
         const Seq before = tail_position_;
         read_tail(shared_.settings.tail_bytes_per_turn);
         if (tail_position_ == before) break;  // The rest is being read from disk.
+    }
+    while (durable_position_ < durable_limit()) {
+        const Seq before = durable_position_;
+        read_durable(shared_.settings.tail_bytes_per_turn);
+        if (durable_position_ == before) break;
+    }
+}
+
+void Shard::mark_to_record(ClientSession& session) {
+    if (!std::exchange(session.is_to_record, true)) to_record_.push_back(session.publisher);
+}
+
+void Shard::record_exchanges() {
+    if (to_record_.empty() || !can_record()) return;
+    for (const PublisherId id : std::exchange(to_record_, {})) {
+        if (ClientSession* session = sessions_.find(id)) record_exchanges(*session);
+    }
+}
+
+void Shard::record_exchanges(ClientSession& session) {
+    session.is_to_record = false;
+    const log::Ticket ticket = pending_ticket_;
+    if (session.inbound.has_unrecorded()) {
+        session::PubrelReceived received{.ids = session.inbound.record(ticket)};
+        if (!received.ids.empty()) std::ignore = record(session, std::move(received));
+        await_ticket(ticket, session);
+    }
+    if (session.outbound.has_unrecorded()) {
+        session::Outbound::Records records = session.outbound.record(ticket);
+        if (!records.assigned.entries.empty()) {
+            std::ignore = record(session, std::move(records.assigned));
+        }
+        if (!records.received.ids.empty()) {
+            std::ignore = record(session, std::move(records.received));
+        }
+        await_ticket(ticket, session);
+    }
+}
+
+void Shard::await_durable(Client& client) {
+    if (!std::exchange(client.awaits_durable_, true)) awaiting_durable_.push_back(client.id());
+}
+
+void Shard::pull_awaiting_durable() {
+    const Seq durable = shared_.log.durable_end();
+    if (std::exchange(durable_seen_, durable) == durable) return;
+    for (const ConnectionId id : std::exchange(awaiting_durable_, {})) {
+        if (Client* client = find(id)) {
+            client->awaits_durable_ = false;
+            queue_pull(*client);
+        }
     }
 }
 

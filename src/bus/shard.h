@@ -38,7 +38,9 @@
 /// Ownership: owns its clients, sessions and feeds. What it shares with others is in `Shared`.
 /// Threads:   one; only the mailboxes and metrics may be used from others.
 /// Invariant: `tail_position()` is the first seq that has not been fanned out; members of feeds
-///            and clients at the tail have been handed everything before it.
+///            and clients at the tail have been handed everything before it. Clients that
+///            acknowledge have their own tail, `durable_position()`, which is never beyond the
+///            log's durable_end() nor tail_position().
 namespace firehose::bus {
 
 class MqttClient;
@@ -82,7 +84,8 @@ public:
 
     /// A stream that speaks MQTT, plain or inside WebSocket frames; `leftover` was read after the
     /// upgrade.
-    void accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover);
+    void accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover,
+                     Durability durability = Durability::disk);
     /// A reader of the tail in JSON envelopes, anonymous. `filter` must be valid.
     void accept_event_stream(std::unique_ptr<ByteStream> stream, std::string_view filter,
                              Encoding encoding);
@@ -112,6 +115,7 @@ public:
     [[nodiscard]] const Metrics& metrics() const noexcept { return metrics_; }
 
     [[nodiscard]] Seq tail_position() const noexcept { return tail_position_; }
+    [[nodiscard]] Seq durable_position() const noexcept { return durable_position_; }
     [[nodiscard]] std::size_t sessions_stored() const noexcept { return sessions_.size(); }
 
 private:
@@ -130,6 +134,14 @@ private:
     /// The session hears of the ticket's outcome, whatever becomes of its connection; a connected
     /// client hears of it after its session (MqttClient::on_durable, on_refused).
     void await_ticket(log::Ticket ticket, ClientSession& session);
+    /// What must be durable can be appended now (rule **Degraded**).
+    [[nodiscard]] bool takes_durable() const { return shared_.log.takes_durable(); }
+    /// Something of the session's exchanges is to be recorded: in this turn, or when the log can.
+    void mark_to_record(ClientSession& session);
+    /// Records it now.
+    void record_exchanges(ClientSession& session);
+    /// The client is pulled when more of the log is durable.
+    void await_durable(Client& client);
     [[nodiscard]] bool is_log_full() const { return shared_.log.is_full(); }
     /// Links the pending block and fans out all that is linked now (rule **Position of a packet**).
     void settle();
@@ -149,6 +161,13 @@ private:
     void hear(const log::Outcome& outcome, PublisherId session);
     void read_tail(std::size_t bytes_max);
     void fan_out(const PlacedRecord& placed, ByteSpan record_bytes);
+    void read_durable(std::size_t bytes_max);
+    void hand_out_blocks(const std::vector<log::BlockRef>& blocks);
+    void hand_to(Client& client, const PlacedRecord& placed);
+    [[nodiscard]] Seq durable_limit() const;
+    void pull_awaiting_durable();
+    void record_exchanges();
+    [[nodiscard]] bool can_record() const { return takes_durable() && !is_log_full(); }
     void hear_answers();
     void pull(Client& client);
     [[nodiscard]] bool pull_unfinished(Client& client);
@@ -162,6 +181,7 @@ private:
     [[nodiscard]] bool is_erased(const PlacedRecord& placed) const;
     void fan_out_blocks(const std::vector<log::BlockRef>& blocks);
     void on_tail_gap(Seq oldest);
+    void on_durable_gap(Seq oldest);
     [[nodiscard]] static bool is_text(ByteSpan payload);
     void flush_feeds();
     void trim_feeds();
@@ -190,7 +210,13 @@ private:
     std::deque<std::pair<log::Ticket, PublisherId>> awaiting_;  // In the order of the tickets.
     Seq tail_position_{};
     bool tail_awaits_disk_ = false;
-    session::Match match_;  // Scratch of fan_out.
+    Seq durable_position_{};
+    bool durable_awaits_disk_ = false;
+    Seq durable_seen_{};  // The log's durable_end() when awaiting_durable_ was last served.
+    std::vector<ConnectionId> awaiting_durable_;
+    std::vector<PublisherId> to_record_;
+    std::size_t answered_at_placed_ = 0;  // Clients of listeners with Durability::memory.
+    session::Match match_;                // Scratch of fan_out.
 
     std::uint64_t next_connection_ = 1;
     std::unordered_map<ConnectionId, std::unique_ptr<Client>> clients_;
@@ -202,7 +228,8 @@ private:
     SessionStore sessions_;
     FeedTable feeds_;
     std::vector<Feed*> feeds_without_members_;
-    TailIndex index_;
+    TailIndex index_;          // Of the tail: feeds, and clients at QoS 0 that read by themselves.
+    TailIndex durable_index_;  // Clients that read what is durable.
     SysTopics sys_;
     bool is_draining_ = false;
 

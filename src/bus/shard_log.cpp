@@ -11,8 +11,9 @@
 namespace firehose::bus {
 namespace {
 
-/// The tail reader's own requests; connections count from 1.
+/// The tail readers' own requests; connections count from 1.
 constexpr std::uint64_t kTailCookie = 0;
+constexpr std::uint64_t kDurableCookie = UINT64_MAX;
 
 /// The first record of `block` at or after `from`.
 std::size_t first_index(const log::Block& block, Seq from) {
@@ -44,6 +45,11 @@ void Shard::hear_outcomes() {
     for (const log::Outcome& outcome : outcomes) {
         switch (outcome.kind) {
             case log::Outcome::Kind::placed:
+                if (answered_at_placed_ == 0) break;
+                for (const auto& [ticket, session] : awaiting_) {
+                    if (ticket > outcome.ticket) break;
+                    hear(outcome, session);
+                }
                 break;
             case log::Outcome::Kind::durable:  // Covers every ticket up to this one.
                 while (!awaiting_.empty() && awaiting_.front().first <= outcome.ticket) {
@@ -68,12 +74,24 @@ void Shard::hear_outcomes() {
 void Shard::hear(const log::Outcome& outcome, PublisherId id) {
     ClientSession* session = sessions_.find(id);
     if (session == nullptr) return;  // It ended: nobody is to be answered.
-    if (outcome.kind == log::Outcome::Kind::durable) {
-        session->inbound.on_durable(outcome.ticket);
-        if (session->client != nullptr) session->client->on_durable(outcome.ticket);
-    } else {
-        session->inbound.on_refused(outcome.ticket, mqtt::ReasonCode::quota_exceeded);
-        if (session->client != nullptr) session->client->on_refused(outcome.ticket);
+    switch (outcome.kind) {
+        case log::Outcome::Kind::placed:
+            session->inbound.on_placed(outcome.ticket);
+            if (session->client != nullptr) session->client->on_placed();
+            break;
+        case log::Outcome::Kind::durable:
+            session->inbound.on_durable(outcome.ticket);
+            session->outbound.on_durable(outcome.ticket);
+            if (session->client != nullptr) session->client->on_durable(outcome.ticket);
+            break;
+        case log::Outcome::Kind::refused:
+            session->inbound.on_refused(outcome.ticket, mqtt::ReasonCode::quota_exceeded);
+            session->outbound.on_refused(outcome.ticket);
+            if (session->inbound.has_unrecorded() || session->outbound.has_unrecorded()) {
+                mark_to_record(*session);
+            }
+            if (session->client != nullptr) session->client->on_refused(outcome.ticket);
+            break;
     }
 }
 
@@ -113,11 +131,66 @@ void Shard::fan_out_blocks(const std::vector<log::BlockRef>& blocks) {
 void Shard::on_tail_gap(Seq oldest) {
     FH_LOG(error, "tail_overrun", {"from", number(tail_position_)}, {"to", number(oldest)});
     for (auto& [id, client] : clients_) {
-        if (client->mode() == ReadMode::feed || client->mode() == ReadMode::tail) {
-            client->on_gap(tail_position_, oldest);
-        }
+        const bool is_at_tail = client->mode() == ReadMode::feed ||
+                                (client->mode() == ReadMode::tail && !client->reads_durable_);
+        if (is_at_tail) client->on_gap(tail_position_, oldest);
     }
     tail_position_ = oldest;
+}
+
+/// Reads on what has become durable, for clients that acknowledge.
+void Shard::read_durable(std::size_t bytes_max) {
+    const Seq limit = durable_limit();
+    if (durable_index_.is_empty()) durable_position_ = std::max(durable_position_, limit);
+    if (durable_awaits_disk_ || durable_position_ >= limit) return;
+    std::vector<log::BlockRef> blocks;
+    switch (shared_.log.read(durable_position_, bytes_max, blocks)) {
+        case log::ReadStatus::blocks:
+            hand_out_blocks(blocks);
+            return;
+        case log::ReadStatus::at_end:
+            return;
+        case log::ReadStatus::not_in_memory:
+            durable_awaits_disk_ =
+                shared_.log.request(reader_, durable_position_, bytes_max, kDurableCookie);
+            return;
+        case log::ReadStatus::too_old:
+            on_durable_gap(shared_.log.oldest());
+            return;
+    }
+}
+
+/// How far clients that acknowledge may read. What they are handed has been fanned out: so a
+/// retained message is in the view before it is read.
+Seq Shard::durable_limit() const {
+    return std::min(tail_position_, shared_.log.durable_end());
+}
+
+void Shard::hand_out_blocks(const std::vector<log::BlockRef>& blocks) {
+    const Seq limit = durable_limit();
+    for (const log::BlockRef& block : blocks) {
+        for (std::size_t i = first_index(*block, durable_position_); i < block->count(); ++i) {
+            const PlacedRecord record = placed(*block, i);
+            if (record.seq >= limit) return;
+            if (record.record.kind == log::RecordKind::message && !is_erased(record)) {
+                durable_index_.match(record.record.topic, [&](TailIndex::Subscriber subscriber) {
+                    hand_to(*std::get<Client*>(subscriber), record);
+                });
+            }
+            durable_position_ = next(record.seq);
+        }
+        durable_position_ = std::max(durable_position_, std::min(block->end_seq(), limit));
+    }
+}
+
+void Shard::on_durable_gap(Seq oldest) {
+    FH_LOG(error, "durable_overrun", {"from", number(durable_position_)}, {"to", number(oldest)});
+    for (auto& [id, client] : clients_) {
+        if (client->mode() == ReadMode::tail && client->reads_durable_) {
+            client->on_gap(durable_position_, oldest);
+        }
+    }
+    durable_position_ = oldest;
 }
 
 void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
@@ -135,19 +208,23 @@ void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
             metrics_.publishes_sent.add((*feed)->members().size());
             return;
         }
-        Client* client = std::get<Client*>(subscriber);
-        if (client->mode() != ReadMode::tail) return;
-        const bool has_room = client->has_output_room();
-        const bool is_taken = has_room && !client->owes() && client->deliver(placed) == Taken::yes;
-        if (!is_taken && !client->owe(placed.seq)) {
-            client->mode_ = ReadMode::behind;
-            client->cursor_ = placed.seq;
-            metrics_.catch_up_reads.add();
-        }
-        // An acknowledgement or on_writable queues the next pull; unsent own bytes alone do not.
-        if (!has_room && !client->is_blocked_) queue_pull(*client);
-        mark_dirty(*client);
+        hand_to(*std::get<Client*>(subscriber), placed);
     });
+}
+
+/// A record that matched, to a client that reads by itself.
+void Shard::hand_to(Client& client, const PlacedRecord& placed) {
+    if (client.mode() != ReadMode::tail || placed.seq < client.wanted_from_) return;
+    const bool has_room = client.has_output_room();
+    const bool is_taken = has_room && !client.owes() && client.deliver(placed) == Taken::yes;
+    if (!is_taken && !client.owe(placed.seq)) {
+        client.mode_ = ReadMode::behind;
+        client.cursor_ = placed.seq;
+        metrics_.catch_up_reads.add();
+    }
+    // An acknowledgement or on_writable queues the next pull; unsent own bytes alone do not.
+    if (!has_room && !client.is_blocked_) queue_pull(client);
+    mark_dirty(client);
 }
 
 void Shard::hear_answers() {
@@ -156,6 +233,12 @@ void Shard::hear_answers() {
             tail_awaits_disk_ = false;
             if (answer.status == log::ReadStatus::too_old) on_tail_gap(shared_.log.oldest());
             fan_out_blocks(answer.blocks);
+            continue;
+        }
+        if (answer.cookie == kDurableCookie) {
+            durable_awaits_disk_ = false;
+            if (answer.status == log::ReadStatus::too_old) on_durable_gap(shared_.log.oldest());
+            hand_out_blocks(answer.blocks);
             continue;
         }
         Client* client = find(static_cast<ConnectionId>(answer.cookie));
@@ -234,7 +317,8 @@ bool Shard::pull_unfinished(Client& client) {
 /// Reads from the cursor until the tail, the quantum, or the end of room.
 Pulled Shard::pull_log(Client& client) {
     std::size_t quantum = shared_.settings.pull_bytes_per_turn;
-    while (client.cursor_ < tail_position_) {
+    const Seq limit = client.limit();
+    while (client.cursor_ < limit) {
         std::vector<log::BlockRef> blocks = std::exchange(client.fetched_, {});
         // What was fetched for a packet to send again may begin after the cursor.
         if (client.cursor_ < client.fetched_from_) blocks.clear();
@@ -265,15 +349,15 @@ Pulled Shard::pull_log(Client& client) {
             quantum -= size;
         }
     }
-    client.cursor_ = tail_position_;
     client.attach();
     return Pulled::done;
 }
 
 Pulled Shard::pull_block(Client& client, const log::Block& block) {
+    const Seq limit = client.limit();
     for (std::size_t i = first_index(block, client.cursor_); i < block.count(); ++i) {
         const PlacedRecord record = placed(block, i);
-        if (record.seq >= tail_position_) return Pulled::done;
+        if (record.seq >= limit) return Pulled::done;
         client.cursor_ = record.seq;
         if (!client.has_output_room()) return Pulled::again;
         if (!is_erased(record) && client.deliver(record) == Taken::window_full) {
@@ -282,7 +366,7 @@ Pulled Shard::pull_block(Client& client, const log::Block& block) {
         if (client.is_closing_) return Pulled::waits;
         client.cursor_ = next(record.seq);
     }
-    client.cursor_ = std::max(client.cursor_, std::min(block.end_seq(), tail_position_));
+    client.cursor_ = std::max(client.cursor_, std::min(block.end_seq(), limit));
     return Pulled::done;
 }
 

@@ -35,6 +35,7 @@ void Shard::push_sys_topics() {
     metrics_.clients_total.set(sessions_.size());
     sys_.update(metrics_,
                 {.version = shared_.version,
+                 .durability = name(shared_.settings.durability),
                  .uptime = now_ - started_at_,
                  .heap_bytes = shared_.heap_bytes == nullptr ? 0 : shared_.heap_bytes(),
                  .retained_messages = shared_.retained.count(),

@@ -37,6 +37,7 @@ void SysTopics::set_load(std::string_view name, std::uint64_t count, Microsecond
 void SysTopics::update(const Metrics& m, const SysFacts& facts, Microseconds elapsed) {
     changed_.clear();
     set("version", facts.version);
+    set("firehose/durability", std::string{facts.durability});
     set("uptime",
         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(facts.uptime).count()) +
             " seconds");

@@ -21,6 +21,7 @@ namespace firehose::bus {
 /// What the counters do not tell.
 struct SysFacts {
     std::string version;
+    std::string_view durability;  // "disk" or "memory".
     Microseconds uptime{0};
     std::uint64_t heap_bytes = 0;
     std::uint64_t retained_messages = 0;

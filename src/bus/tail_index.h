@@ -35,6 +35,7 @@ public:
     void remove_filter(Slot slot, std::string_view filter);
     /// The slot's filters must have been removed.
     void remove(Slot slot);
+    [[nodiscard]] bool is_empty() const noexcept { return entries_.size() == free_.size(); }
 
     /// Calls `visit(Subscriber&)` once for each subscriber that wants the topic and may read it.
     /// `visit` must not change the index.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/inbound.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace firehose::session {
@@ -31,16 +33,18 @@ std::ostream& operator<<(std::ostream& out, Verdict verdict) {
     return out;
 }
 
-void Inbound::on_connected(Version version, std::uint16_t window) {
+void Inbound::on_connected(Version version, std::uint16_t window, InboundMode mode) {
     on_disconnected();
     version_ = version;
     window_ = window;
+    mode_ = mode;
 }
 
 void Inbound::on_disconnected() {
     answers_.clear();
     counted_ = 0;  // A new connection begins with its whole Receive Maximum. [MQTT-4.9.0-1]
     for (auto& [id, held] : held_) held.is_queued = held.is_counted = false;
+    for (Release& release : releases_) release.is_wanted = release.is_counted = false;
 }
 
 bool Inbound::can_admit() const noexcept {
@@ -91,8 +95,23 @@ void Inbound::answers_now(Qos qos, std::uint16_t packet_id, ReasonCode reason) {
     answers_.push_back({.packet_id = packet_id, .qos = qos, .reason = reason});
 }
 
+void Inbound::withhold(Qos qos, std::uint16_t packet_id) {
+    FH_ASSERT(version_ != Version::v5 && qos != Qos::at_most_once);
+    if (qos == Qos::exactly_once) held_.erase(packet_id);
+    answers_.push_back({.packet_id = packet_id, .qos = qos, .is_withheld = true});
+}
+
+void Inbound::on_placed(log::Ticket up_to) {
+    placed_ = std::max(placed_, up_to);
+}
+
 void Inbound::on_durable(log::Ticket up_to) {
-    if (up_to > durable_) durable_ = up_to;
+    durable_ = std::max(durable_, up_to);
+    placed_ = std::max(placed_, up_to);
+    // What nobody waits for is over now; the rest goes by pop_pubcomp.
+    std::erase_if(releases_, [this](const Release& release) {
+        return release.is_recorded && !release.is_wanted && release.ticket <= durable_;
+    });
 }
 
 void Inbound::on_refused(log::Ticket ticket, ReasonCode reason) {
@@ -107,10 +126,19 @@ void Inbound::on_refused(log::Ticket ticket, ReasonCode reason) {
     }
     // It is not in the log: what the client sends again is to be appended.
     std::erase_if(held_, [ticket](const auto& entry) { return entry.second.ticket == ticket; });
+    for (Release& release : releases_) {
+        if (!release.is_recorded || release.ticket != ticket) continue;
+        release.is_recorded = false;
+        ++unrecorded_;
+    }
+}
+
+log::Ticket Inbound::safe() const noexcept {
+    return mode_.answers_at_placed ? placed_ : durable_;
 }
 
 bool Inbound::is_ready(const Answer& answer) const noexcept {
-    return !answer.is_withheld && answer.ticket <= durable_;
+    return !answer.is_withheld && answer.ticket <= safe();
 }
 
 bool Inbound::is_withheld() const noexcept {
@@ -141,7 +169,7 @@ bool Inbound::is_pubrec_unsent(std::uint16_t packet_id) const {
     return held != held_.end() && held->second.is_queued;
 }
 
-mqtt::Ack Inbound::on_pubrel(std::uint16_t packet_id) {
+std::optional<mqtt::Ack> Inbound::on_pubrel(std::uint16_t packet_id) {
     mqtt::Ack pubcomp{.type = mqtt::PacketType::pubcomp,
                       .packet_id = packet_id,
                       .reason = ReasonCode::success,
@@ -149,12 +177,62 @@ mqtt::Ack Inbound::on_pubrel(std::uint16_t packet_id) {
     const auto held = held_.find(packet_id);
     // A PUBREL before our PUBREC answers nothing: to complete would say "stored" too early.
     if (held == held_.end() || held->second.is_queued) {
+        const auto waiting = std::ranges::find(releases_, packet_id, &Release::packet_id);
+        if (held == held_.end() && waiting != releases_.end()) {
+            waiting->is_wanted = true;  // Its record is under way: one PUBCOMP for all PUBRELs.
+            return std::nullopt;
+        }
         pubcomp.reason = ReasonCode::packet_identifier_not_found;
         return pubcomp;
     }
-    if (held->second.is_counted) --counted_;
+    const bool is_counted = held->second.is_counted;
     held_.erase(held);  // [MQTT-4.3.3-11] [MQTT-4.3.3-12]
+    if (mode_.is_recorded) {
+        releases_.push_back({.packet_id = packet_id, .is_counted = is_counted});
+        ++unrecorded_;
+        return std::nullopt;
+    }
+    if (is_counted) --counted_;
     return pubcomp;
+}
+
+std::vector<std::uint16_t> Inbound::record(log::Ticket ticket) {
+    std::vector<std::uint16_t> ids;
+    for (Release& release : releases_) {
+        if (release.is_recorded) continue;
+        release.is_recorded = true;
+        release.ticket = ticket;
+        // An id that is held again was recorded with its new message: to free it would be wrong.
+        if (!held_.contains(release.packet_id)) ids.push_back(release.packet_id);
+    }
+    unrecorded_ = 0;
+    return ids;
+}
+
+bool Inbound::pop_pubcomp(mqtt::Ack& out) {
+    const auto ready = std::ranges::find_if(releases_, [this](const Release& release) {
+        return release.is_recorded && release.is_wanted && release.ticket <= safe();
+    });
+    if (ready == releases_.end()) return false;
+    out = {.type = mqtt::PacketType::pubcomp,
+           .packet_id = ready->packet_id,
+           .reason = ReasonCode::success,
+           .reason_string = std::nullopt};
+    if (ready->is_counted) --counted_;
+    releases_.erase(ready);
+    return true;
+}
+
+std::vector<std::uint16_t> Inbound::held_ids() const {
+    std::vector<std::uint16_t> ids;
+    ids.reserve(held_.size());
+    for (const auto& [id, held] : held_) ids.push_back(id);
+    return ids;
+}
+
+void Inbound::adopt(std::span<const std::uint16_t> held_ids) {
+    FH_ASSERT(held_.empty() && releases_.empty());
+    for (const std::uint16_t id : held_ids) held_.emplace(id, Held{});
 }
 
 }  // namespace firehose::session

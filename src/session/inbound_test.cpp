@@ -3,9 +3,11 @@
 // Method: dialogues: what arrives, what the log says, which answers may leave.
 #include "session/inbound.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace firehose::session {
 namespace {
@@ -14,6 +16,8 @@ using log::Ticket;
 using mqtt::Qos;
 using mqtt::ReasonCode;
 using mqtt::Version;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 constexpr Qos kQos1 = Qos::at_least_once;
 constexpr Qos kQos2 = Qos::exactly_once;
 
@@ -86,7 +90,7 @@ TEST(Inbound, AQos2MessageIsAppendedOnceUntilItsPubrel) {  // [MQTT-4.3.3-10] [M
     EXPECT_EQ(answers(inbound), "pubrec 7");
     EXPECT_EQ(inbound.on_publish(kQos2, 7), Verdict::repeat);
     EXPECT_EQ(answers(inbound), "pubrec 7");
-    EXPECT_EQ(inbound.on_pubrel(7).reason, ReasonCode::success);
+    EXPECT_EQ(inbound.on_pubrel(7)->reason, ReasonCode::success);
     EXPECT_EQ(inbound.held(), 0u);
     EXPECT_EQ(inbound.on_publish(kQos2, 7), Verdict::append);
 }
@@ -102,18 +106,18 @@ TEST(Inbound, RepeatsBeforeThePubrecCostNothing) {  // Bad input 21.
 
 TEST(Inbound, APubrelForNothingIsAnsweredNotFound) {  // 3.7.2.1
     Inbound inbound = connected(Version::v5);
-    EXPECT_EQ(inbound.on_pubrel(9).reason, ReasonCode::packet_identifier_not_found);
-    EXPECT_EQ(inbound.on_pubrel(9).packet_id, 9);
-    EXPECT_EQ(inbound.on_pubrel(9).type, mqtt::PacketType::pubcomp);
+    EXPECT_EQ(inbound.on_pubrel(9)->reason, ReasonCode::packet_identifier_not_found);
+    EXPECT_EQ(inbound.on_pubrel(9)->packet_id, 9);
+    EXPECT_EQ(inbound.on_pubrel(9)->type, mqtt::PacketType::pubcomp);
 }
 
 TEST(Inbound, APubrelBeforeThePubrecCompletesNothing) {
     Inbound inbound = connected(Version::v5);
     publish(inbound, kQos2, 7, 1);
-    EXPECT_EQ(inbound.on_pubrel(7).reason, ReasonCode::packet_identifier_not_found);
+    EXPECT_EQ(inbound.on_pubrel(7)->reason, ReasonCode::packet_identifier_not_found);
     inbound.on_durable(Ticket{1});
     EXPECT_EQ(answers(inbound), "pubrec 7");
-    EXPECT_EQ(inbound.on_pubrel(7).reason, ReasonCode::success);
+    EXPECT_EQ(inbound.on_pubrel(7)->reason, ReasonCode::success);
 }
 
 TEST(Inbound, ARefusedQos2IdIsFreeAtOnce) {  // [MQTT-4.3.3-9]
@@ -219,6 +223,143 @@ TEST(Inbound, ATicketRefusedAfterTheCloseFreesItsId) {
     inbound.on_refused(Ticket{1}, ReasonCode::quota_exceeded);
     inbound.on_connected(Version::v311, 10);
     EXPECT_EQ(inbound.on_publish(kQos2, 1), Verdict::append);
+}
+
+Inbound recorded(Version version, std::uint16_t window = 10) {
+    Inbound inbound;
+    inbound.on_connected(version, window, {.is_recorded = true});
+    return inbound;
+}
+
+/// The PUBCOMPs that may be sent now.
+std::vector<int> pubcomps(Inbound& inbound) {
+    std::vector<int> ids;
+    mqtt::Ack ack;
+    while (inbound.pop_pubcomp(ack)) {
+        EXPECT_EQ(ack.type, mqtt::PacketType::pubcomp);
+        EXPECT_EQ(ack.reason, ReasonCode::success);
+        ids.push_back(ack.packet_id);
+    }
+    return ids;
+}
+
+void receive(Inbound& inbound, std::uint16_t id, std::uint64_t ticket) {
+    publish(inbound, kQos2, id, ticket);
+    inbound.on_durable(Ticket{ticket});
+    EXPECT_EQ(answers(inbound), "pubrec " + std::to_string(id));
+}
+
+TEST(Inbound, APubcompWaitsUntilItsPubrelIsDurable) {
+    Inbound inbound = recorded(Version::v311);
+    receive(inbound, 1, 1);
+    receive(inbound, 2, 2);
+    EXPECT_EQ(inbound.on_pubrel(2), std::nullopt);
+    EXPECT_EQ(inbound.on_pubrel(1), std::nullopt);
+    EXPECT_EQ(inbound.on_pubrel(1), std::nullopt);  // Repeated: the same PUBCOMP.
+    EXPECT_EQ(inbound.held(), 0u);
+    ASSERT_TRUE(inbound.has_unrecorded());
+    EXPECT_THAT(inbound.record(Ticket{3}), ElementsAre(2, 1));
+    EXPECT_FALSE(inbound.has_unrecorded());
+    EXPECT_THAT(pubcomps(inbound), IsEmpty());
+    inbound.on_durable(Ticket{3});
+    EXPECT_THAT(pubcomps(inbound), ElementsAre(2, 1));
+    EXPECT_EQ(inbound.on_pubrel(1)->reason, ReasonCode::packet_identifier_not_found);
+}
+
+TEST(Inbound, APubrelThatTheLogRefusedIsRecordedAgain) {
+    Inbound inbound = recorded(Version::v5);
+    receive(inbound, 1, 1);
+    EXPECT_EQ(inbound.on_pubrel(1), std::nullopt);
+    EXPECT_THAT(inbound.record(Ticket{2}), ElementsAre(1));
+    inbound.on_refused(Ticket{2}, ReasonCode::quota_exceeded);
+    inbound.on_durable(Ticket{3});
+    EXPECT_THAT(pubcomps(inbound), IsEmpty());
+    EXPECT_THAT(inbound.record(Ticket{4}), ElementsAre(1));
+    inbound.on_durable(Ticket{4});
+    EXPECT_THAT(pubcomps(inbound), ElementsAre(1));
+}
+
+TEST(Inbound, AConnectionThatBreaksAfterItsPubrelIsAnsweredWhenItAsksAgain) {
+    Inbound inbound = recorded(Version::v5);
+    receive(inbound, 1, 1);
+    receive(inbound, 2, 2);
+    EXPECT_EQ(inbound.on_pubrel(1), std::nullopt);
+    EXPECT_EQ(inbound.on_pubrel(2), std::nullopt);
+    EXPECT_THAT(inbound.record(Ticket{3}), ElementsAre(1, 2));
+    inbound.on_connected(Version::v5, 10, {.is_recorded = true});
+    EXPECT_EQ(inbound.on_pubrel(1), std::nullopt);
+    inbound.on_durable(Ticket{3});
+    EXPECT_THAT(pubcomps(inbound), ElementsAre(1));  // 2 was not asked for here.
+    EXPECT_EQ(inbound.on_pubrel(2)->reason, ReasonCode::packet_identifier_not_found);
+}
+
+TEST(Inbound, APubcompGivesThePlaceInReceiveMaximumBack) {
+    Inbound inbound = recorded(Version::v5, 1);
+    receive(inbound, 1, 1);
+    EXPECT_EQ(inbound.on_pubrel(1), std::nullopt);
+    EXPECT_THAT(inbound.record(Ticket{2}), ElementsAre(1));
+    EXPECT_EQ(inbound.on_publish(kQos1, 2), Verdict::exceeded);
+    inbound.on_durable(Ticket{2});
+    EXPECT_THAT(pubcomps(inbound), ElementsAre(1));
+    EXPECT_EQ(inbound.on_publish(kQos1, 2), Verdict::append);
+}
+
+TEST(Inbound, AnIdThatIsHeldAgainIsNotFreedByItsOldRecord) {
+    Inbound inbound = recorded(Version::v311);
+    receive(inbound, 1, 1);
+    EXPECT_EQ(inbound.on_pubrel(1), std::nullopt);
+    EXPECT_THAT(inbound.record(Ticket{2}), ElementsAre(1));
+    publish(inbound, kQos2, 1, 3);  // The client does not wait for its PUBCOMP.
+    inbound.on_refused(Ticket{2}, ReasonCode::quota_exceeded);
+    ASSERT_TRUE(inbound.has_unrecorded());
+    EXPECT_THAT(inbound.record(Ticket{4}), IsEmpty());
+    EXPECT_EQ(inbound.on_publish(kQos2, 1), Verdict::repeat);
+}
+
+TEST(Inbound, AListenerThatDoesNotWaitForTheDiskAnswersWhenItIsPlaced) {
+    Inbound inbound;
+    inbound.on_connected(Version::v5, 10, {.is_recorded = true, .answers_at_placed = true});
+    publish(inbound, kQos1, 1, 1);
+    publish(inbound, kQos2, 2, 2);
+    inbound.on_placed(Ticket{1});
+    EXPECT_EQ(answers(inbound), "puback 1");
+    inbound.on_placed(Ticket{2});
+    EXPECT_EQ(answers(inbound), "pubrec 2");
+    EXPECT_EQ(inbound.on_pubrel(2), std::nullopt);
+    EXPECT_THAT(inbound.record(Ticket{3}), ElementsAre(2));
+    inbound.on_placed(Ticket{3});
+    EXPECT_THAT(pubcomps(inbound), ElementsAre(2));
+    publish(inbound, kQos2, 4, 4);
+    inbound.on_placed(Ticket{4});
+    // On another listener the same message's PUBREC waits for the disk.
+    inbound.on_connected(Version::v5, 10, {.is_recorded = true});
+    EXPECT_EQ(inbound.on_publish(kQos2, 4), Verdict::repeat);
+    EXPECT_EQ(answers(inbound), "");
+    inbound.on_durable(Ticket{4});
+    EXPECT_EQ(answers(inbound), "pubrec 4");
+}
+
+TEST(Inbound, WhatIsNotAppendedIsWithheldFrom3InItsPlace) {
+    Inbound inbound = connected(Version::v311);
+    publish(inbound, kQos1, 1, 1);
+    ASSERT_EQ(inbound.on_publish(kQos2, 2), Verdict::append);
+    inbound.withhold(kQos2, 2);
+    inbound.on_durable(Ticket{1});
+    EXPECT_FALSE(inbound.is_withheld());
+    EXPECT_EQ(answers(inbound), "puback 1");
+    EXPECT_TRUE(inbound.is_withheld());
+    EXPECT_EQ(inbound.held(), 0u);
+}
+
+TEST(Inbound, GoesOnWithTheIdsThatWerePutAway) {
+    Inbound first = connected(Version::v5);
+    receive(first, 3, 1);
+    Inbound inbound;
+    inbound.adopt(first.held_ids());
+    inbound.on_connected(Version::v5, 10, {.is_recorded = true});
+    EXPECT_EQ(inbound.on_publish(kQos2, 3), Verdict::repeat);
+    EXPECT_EQ(answers(inbound), "pubrec 3");
+    EXPECT_EQ(inbound.on_pubrel(3), std::nullopt);
 }
 
 }  // namespace

@@ -90,6 +90,12 @@ bool Subscriptions::match(const MatchQuery& query, Match& out) const {
     return is_match;
 }
 
+bool Subscriptions::is_qos_0() const noexcept {
+    return std::all_of(by_filter_.begin(), by_filter_.end(), [](const auto& entry) {
+        return entry.second.options.qos == mqtt::Qos::at_most_once;
+    });
+}
+
 bool Subscriptions::is_feedable() const noexcept {
     return !by_filter_.empty() &&
            std::all_of(by_filter_.begin(), by_filter_.end(), [](const auto& entry) {

@@ -69,6 +69,8 @@ public:
     /// Fills `out` (which is cleared first). False: nothing matches.
     [[nodiscard]] bool match(const MatchQuery& query, Match& out) const;
 
+    /// All are at QoS 0: nothing that is delivered for them is acknowledged.
+    [[nodiscard]] bool is_qos_0() const noexcept;
     /// A feed member could read for all of them: QoS 0, no No Local, no identifiers.
     [[nodiscard]] bool is_feedable() const noexcept;
     /// The same text for the same set of (filter, Retain As Published). Only when feedable.
