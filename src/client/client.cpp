@@ -231,7 +231,8 @@ void Client::send_connect() {
         connect.will = mqtt::Will{.topic = options_.will->topic,
                                   .payload = as_bytes(options_.will->payload),
                                   .qos = options_.will->qos,
-                                  .retain = options_.will->retain};
+                                  .retain = options_.will->retain,
+                                  .delay_s = options_.will->delay_s};
     }
     if (options_.version == mqtt::Version::v5) {
         connect.session_expiry_s = options_.session_expiry_s;

@@ -20,6 +20,7 @@ struct WillMessage {
     std::string payload;
     mqtt::Qos qos = mqtt::Qos::at_most_once;
     bool retain = false;
+    std::uint32_t delay_s = 0;  // 5.0.
 };
 
 struct ClientOptions {

@@ -74,7 +74,7 @@ int main(int count, char** words) {
     std::signal(SIGABRT, [](int) { name_seed(); });
     if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(name_seed);
 
-    World::Figures sum;
+    Figures sum;
     for (std::uint64_t i = 0; i < arguments.seeds; ++i) {
         seed_at_work = arguments.seed + i;
         World world{
@@ -85,13 +85,13 @@ int main(int count, char** words) {
                       << arguments.steps << " --verbose\n";
             return 1;
         }
-        const World::Figures figures = world.figures();
-        sum.records += figures.records;
-        sum.connections += figures.connections;
-        sum.disk_reads += figures.disk_reads;
+        sum.add(world.figures());
     }
-    std::cout << "simulation: " << arguments.seeds << " seeds from " << arguments.seed << ", "
-              << sum.records << " records, " << sum.connections << " connections, "
-              << sum.disk_reads << " reads from disk: all promises kept\n";
+    std::cout << "simulation: " << arguments.seeds << " seeds from " << arguments.seed
+              << ": all promises kept\n";
+    for (std::size_t i = 0; i < kCountedCount; ++i) {
+        const auto what = static_cast<Counted>(i);
+        std::cout << "  " << name(what) << " " << sum[what] << "\n";
+    }
     return 0;
 }

@@ -17,13 +17,18 @@ namespace {
            ")";
 }
 
+struct Comparison {
+    std::optional<std::string> problem;
+    std::size_t matched = 0;  // How far it came.
+};
+
 /// Compares a reading to the log from record `start` on.
-[[nodiscard]] std::optional<std::string> compare_from(const Reading& reading,
-                                                      const std::vector<Seen>& log,
-                                                      std::size_t start) {
+[[nodiscard]] Comparison compare_from(const Reading& reading, const std::vector<Seen>& log,
+                                      std::size_t start) {
     std::size_t next = start;
+    std::size_t matched = 0;
     const auto may_be_missing = [&](const Seen& record) {
-        return record.qos == 0 && reading.may_lose_qos0;
+        return (record.qos == 0 && reading.may_lose_qos0) || record.seq < reading.overrun_below;
     };
     for (const Seen& got : reading.messages) {
         std::size_t found = next;
@@ -32,6 +37,7 @@ namespace {
         }
         if (found < log.size() && is_same(log[found], got)) {
             next = found + 1;
+            ++matched;
             continue;
         }
         const auto before = log.begin() + static_cast<std::ptrdiff_t>(next);
@@ -39,14 +45,15 @@ namespace {
             got.qos == 1 && std::any_of(log.begin() + static_cast<std::ptrdiff_t>(start), before,
                                         [&](const Seen& record) { return is_same(record, got); });
         if (is_repeat) continue;
-        return "got " + describe(got) + " where " +
-               (next < log.size() ? describe(log[next]) : "nothing") + " was next";
+        return {"got " + describe(got) + " where " +
+                    (next < log.size() ? describe(log[next]) : "nothing") + " was next",
+                matched};
     }
     if (!reading.is_complete) return {};
     const auto missing = std::find_if(log.begin() + static_cast<std::ptrdiff_t>(next), log.end(),
                                       [&](const Seen& record) { return !may_be_missing(record); });
     if (missing == log.end()) return {};
-    return "never got " + describe(*missing);
+    return {"never got " + describe(*missing), matched};
 }
 
 }  // namespace
@@ -58,55 +65,69 @@ std::string payload_of(int number, std::size_t size) {
 }
 
 int number_of(std::string_view payload) {
-    int number = -1;
+    if (payload.empty()) return kClear;
+    int number = kNobodys;
     const auto end = std::from_chars(payload.data(), payload.data() + payload.size(), number);
     return end.ec == std::errc{} && end.ptr != payload.data() + payload.size() && *end.ptr == ':'
                ? number
-               : -1;
+               : kNobodys;
 }
 
 std::optional<std::string> check_publisher(const std::vector<Sent>& sent,
                                            const std::vector<Seen>& log) {
-    std::map<int, int> times;
-    int newest = -1;
+    std::map<int, int> times;  // Of ours, in the log.
+    std::map<std::string, int> clears;
+    for (const Sent& publish : sent) {
+        if (publish.number != kClear) times.emplace(publish.number, 0);
+    }
+    int newest = kNobodys;
     for (const Seen& record : log) {
-        if (++times[record.number] > 1 || record.qos == 0) continue;
+        if (record.number == kClear) ++clears[record.topic];
+        const auto ours = times.find(record.number);
+        if (ours == times.end() || ++ours->second > 1 || record.qos == 0) continue;
         if (record.number < newest) {
             return "log: " + describe(record) + " came after " + std::to_string(newest);
         }
         newest = record.number;
     }
     for (const Sent& publish : sent) {
-        const int count = times.contains(publish.number) ? times[publish.number] : 0;
+        if (publish.number == kClear) {
+            // One is as good as another.
+            if (publish.qos > 0 && publish.is_acknowledged && --clears[publish.topic] < 0) {
+                return "a clear of " + publish.topic + " is not in the log";
+            }
+            continue;
+        }
+        const int count = times[publish.number];
         const std::string what = "publish " + std::to_string(publish.number) + " (QoS " +
                                  std::to_string(publish.qos) + ") is in the log " +
                                  std::to_string(count) + " times";
-        if (publish.qos != 1 && count > 1) return what;
+        if (publish.qos != 1 && !publish.may_repeat && count > 1) return what;
         if (publish.qos > 0 && publish.is_acknowledged && count == 0) return what;
-        times.erase(publish.number);
+        if (publish.is_refused && count > 0) return what + ", and was refused";
     }
-    if (times.empty()) return {};
-    return "log: nobody published " + std::to_string(times.begin()->first);
+    return {};
 }
 
 std::optional<std::string> check_reader(const Reading& reading, const std::vector<Seen>& records) {
     std::vector<Seen> log = records;
     for (Seen& record : log) record.qos = std::min(record.qos, reading.qos_max);
     // A publish that was sent again is in the log twice, so the start may be one of several.
-    std::optional<std::string> first_problem;
+    const bool may_miss_the_first = reading.may_lose_qos0 || reading.overrun_below != 0;
+    std::optional<Comparison> best;
     for (std::size_t start = 0; start <= log.size(); ++start) {
         const bool is_late = start > 0 && log[start - 1].seq >= reading.subscribed_below;
         if (is_late) break;
-        const bool may_start = reading.messages.empty() || reading.may_lose_qos0 ||
+        const bool may_start = reading.messages.empty() || may_miss_the_first ||
                                (start < log.size() && is_same(log[start], reading.messages[0]));
         if (!may_start) continue;
-        auto problem = compare_from(reading, log, start);
-        if (!problem) return {};
-        // The attempt that is furthest on says best what is wrong.
-        first_problem = std::move(problem);
+        Comparison comparison = compare_from(reading, log, start);
+        if (!comparison.problem) return {};
+        // The attempt that came furthest says best what is wrong.
+        if (!best || comparison.matched > best->matched) best = std::move(comparison);
     }
     return reading.who + ": " +
-           first_problem.value_or("did not begin at or before the answer to its SUBSCRIBE");
+           (best ? *best->problem : "did not begin at or before the answer to its SUBSCRIBE");
 }
 
 std::optional<std::string> check_retained(const std::vector<Seen>& messages,
@@ -115,11 +136,21 @@ std::optional<std::string> check_retained(const std::vector<Seen>& messages,
     std::map<int, std::size_t> place;  // Of a record, by number; sent again: the last one.
     for (std::size_t i = 0; i < log.size(); ++i) {
         place[log[i].number] = i;
-        if (log[i].retain) expected[log[i].topic] = log[i].number;
+        if (!log[i].retain) continue;
+        if (log[i].number == kClear) {
+            expected.erase(log[i].topic);
+        } else {
+            expected[log[i].topic] = log[i].number;
+        }
     }
     std::map<std::string, int> values;
     std::map<std::string, int> copies;
     for (const Seen& got : messages) {
+        if (got.number == kClear) {
+            if (got.retain) return "retained: a copy of nothing, " + got.topic;
+            values.erase(got.topic);
+            continue;
+        }
         if (!place.contains(got.number)) return "retained: nobody published " + describe(got);
         const bool is_retained = got.retain || log[place[got.number]].retain;
         if (!is_retained) continue;

@@ -4,21 +4,30 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What the simulation remembers of messages, and what must hold between them: its oracle.
 ///
-/// Each publish has a number, which its payload begins with. At the end the log itself is read
-/// from its first record; publishers and readers are both compared to it (the log is the bus).
-/// Each check returns what is wrong, or nothing.
+/// Each publish has a number, which its payload begins with; one that clears a retained message
+/// has no payload and is known by its topic alone. Publishers and readers are both compared to the
+/// log (the log is the bus). Each check returns what is wrong, or nothing.
 /// Threads: pure functions over values.
 namespace firehose::simulation {
+
+inline constexpr int kNobodys = -1;  // A payload that is not ours.
+inline constexpr int kClear = -2;    // No payload.
 
 /// A publish as its publisher made it.
 struct Sent {
     int number = 0;
     int qos = 0;
+    std::string topic = {};
     bool is_acknowledged = false;
+    /// It was refused on the connection it was made on: it must not be in the log.
+    bool is_refused = false;
+    /// The server forgot the session in between: QoS 2 may have become two.
+    bool may_repeat = false;
 };
 
 /// A record of the log, or a message as a reader got it.
@@ -39,14 +48,15 @@ struct Reading {
     std::uint64_t subscribed_below = 0;  // The log's end when SUBACK came: from here on all is due.
     bool is_complete = false;            // It must have got everything up to the log's end.
     bool may_lose_qos0 = false;          // It was disconnected in between.
+    std::uint64_t overrun_below = 0;     // Records below may have left the log unread.
 };
 
 [[nodiscard]] std::string payload_of(int number, std::size_t size);
-/// -1 when it is no payload of ours.
+/// kNobodys when it is no payload of ours.
 [[nodiscard]] int number_of(std::string_view payload);
 
 /// QoS 2: in the log once; QoS 1: at least once; both only if acknowledged, else at most or not.
-/// First appearances of QoS >= 1 are in order of publishing.
+/// First appearances of QoS >= 1 are in order of publishing. `log` may hold others' records.
 [[nodiscard]] std::optional<std::string> check_publisher(const std::vector<Sent>& sent,
                                                          const std::vector<Seen>& log);
 

@@ -4,16 +4,17 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "base/waker.h"
+#include "simulation/figures.h"
 
 /// Time that passes only when the simulation says so, and a waker for where nobody sleeps.
 ///
-/// The wall clock sometimes steps back by up to a second (rule **Clocks**).
+/// The wall clock sometimes steps, back and forward, by up to a minute (rule **Clocks**).
 /// Threads: the simulation's one.
 namespace firehose::simulation {
 
 class SimClock final : public Clock {
 public:
-    explicit SimClock(Random& random) : random_(random) {}
+    SimClock(Random& random, Figures& figures) : random_(random), figures_(figures) {}
 
     [[nodiscard]] MonotonicTime monotonic() noexcept override { return now_; }
     [[nodiscard]] WallTime wall() noexcept override {
@@ -21,11 +22,21 @@ public:
     }
     void pass() noexcept {
         now_ = now_ + Microseconds{1 + random_.below(2'000)};
-        if (random_.below(1'000) == 0) wall_step_ = -Microseconds{random_.below(1'000'000)};
+        if (random_.below(2'000) == 0) step_wall();
     }
+    /// Nothing happens for a while.
+    void leap(Microseconds by) noexcept { now_ = now_ + by; }
 
 private:
+    void step_wall() noexcept {
+        const Microseconds by{random_.below(60'000'000)};
+        const bool is_back = random_.chance(50);
+        wall_step_ += is_back ? -by : by;
+        figures_.add(is_back ? Counted::clock_back : Counted::clock_forward);
+    }
+
     Random& random_;
+    Figures& figures_;
     MonotonicTime now_{Microseconds{1'000'000}};
     Microseconds wall_step_{0};
 };

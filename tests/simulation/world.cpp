@@ -2,23 +2,20 @@
 #include "simulation/world.h"
 
 #include <algorithm>
-#include <iostream>
-#include <limits>
 #include <sstream>
+#include <utility>
 
 #include "base/assert.h"
+#include "simulation/mortal.h"
+#include "simulation/publisher.h"
+#include "simulation/reader.h"
 
 namespace firehose::simulation {
 namespace {
 
-constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
-constexpr int kBrokenMessage = 8;  // Which of the reader's messages Break hits.
 constexpr std::string_view kAcl =
-    "topic read t/#\n"
-    "user publisher\n"
-    "topic readwrite t/#\n"
-    "user reader\n"
-    "topic read t/#\n";
+    "topic read #\n"
+    "pattern readwrite #\n";
 
 [[nodiscard]] bus::Acl parsed_acl() {
     auto acl = bus::Acl::parse(kAcl);
@@ -51,375 +48,297 @@ constexpr std::string_view kAcl =
     return settings;
 }
 
-[[nodiscard]] client::ClientOptions named(Random& random, const std::string& name) {
-    const bool is_v5 = random.chance(50);
-    return {.version = is_v5 ? mqtt::Version::v5 : mqtt::Version::v311,
-            .client_id = name,
-            .clean_start = false,
-            .session_expiry_s = is_v5 ? 100'000u : 0u,
-            .keep_alive = std::chrono::seconds{0},
-            .connect_timeout = std::chrono::hours{1},
-            .user_name = name,
-            .password = "secret",
-            .in_flight_max = 1 + random.below(40),
-            .receive_maximum = static_cast<std::uint16_t>(1 + random.below(30))};
-}
-
-[[nodiscard]] client::ClientOptions anonymous(Random& random) {
-    return {.version = random.chance(50) ? mqtt::Version::v5 : mqtt::Version::v311,
-            .keep_alive = std::chrono::seconds{0},
-            .connect_timeout = std::chrono::hours{1}};
-}
-
 }  // namespace
-
-std::optional<Break> break_named(std::string_view name) {
-    constexpr std::pair<std::string_view, Break> kNames[] = {
-        {"drop", Break::drop},
-        {"twice", Break::twice},
-        {"swap", Break::swap},
-        {"retained", Break::retained},
-    };
-    for (const auto& [known, value] : kNames) {
-        if (known == name) return value;
-    }
-    return {};
-}
-
-void World::SlowAuthenticator::answer_one() {
-    if (waiting_.empty()) return;
-    const bus::AuthRequest request = std::move(waiting_.front());
-    waiting_.erase(waiting_.begin());
-    FH_ASSERT(request.reply->post({request.connection, bus::AuthResult::accepted}));
-}
 
 World::World(const WorldOptions& options)
     : options_(options),
       random_(options.seed),
-      clock_(random_),
-      log_(log_options(random_), files_, clock_),
-      log_reader_(log_.add_reader(waker_)),
+      clock_(random_, figures_),
+      stage_{.random = random_,
+             .clock = clock_,
+             .figures = figures_,
+             .truth = truth_,
+             .broken = options.broken,
+             .is_verbose = options.is_verbose},
+      disk_(files_, options.broken),
       acl_(parsed_acl()),
-      settings_(bus_settings(random_)) {
-    if (random_.chance(50)) {
-        files_.set_faults({.write_bytes_max = 1 + random_.below(500),
-                           .read_bytes_max = 1 + random_.below(5'000)});
+      settings_(bus_settings(random_)),
+      machine_{.settings = settings_,
+               .acl = acl_,
+               .authenticator = authenticator_,
+               .clock = clock_,
+               .waker = waker_,
+               .disk = disk_,
+               .truth = truth_,
+               .log = log_options(random_),
+               .shards = 1 + random_.below(2),
+               .broken = options.broken} {
+    weather_.is_short = random_.chance(50);
+    weather_.fails = random_.chance(25);
+    mend();
+    if (weather_.is_short) figures_.add(Counted::short_writes);
+    if (weather_.fails || random_.chance(20)) {
+        machine_.log.bytes_max = std::uint64_t{20'000} << random_.below(4);
+        stage_.may_forget = true;
     }
-    for (std::uint64_t shards = 1 + random_.below(2); shards > 0; --shards) {
-        nodes_.push_back(
-            {.shard = std::make_unique<bus::Shard>(bus::Shared{.settings = settings_,
-                                                               .log = log_,
-                                                               .retained = retained_,
-                                                               .acl = acl_,
-                                                               .authenticator = authenticator_},
-                                                   waker_)});
-    }
-    const auto slowness = [&] { return std::size_t{64} << random_.below(8); };
-    const auto add = [&](SimClient::Options who) {
-        clients_.push_back(std::make_unique<SimClient>(std::move(who), random_));
-    };
-    add({.name = "publisher", .client = named(random_, "publisher")});
-    add({.name = "reader",
-         .client = named(random_, "reader"),
-         .filter = "t/#",
-         .qos = mqtt::Qos::exactly_once,
-         .read_bytes_max = slowness()});
-    add({.name = "watcher",
-         .client = anonymous(random_),
-         .filter = "t/#",
-         .read_bytes_max = slowness()});
-    reading_.subscribed_below = kUnknown;
+    server_ = std::make_unique<Server>(machine_, random_);
+    stage_.log = &server_->log_seen();
+    hire();
 }
 
-World::~World() {
-    nodes_.clear();  // Before the pipes that they have the other ends of.
+World::~World() = default;
+
+void World::add(std::unique_ptr<Actor> actor) {
+    actors_.push_back(std::move(actor));
+}
+
+void World::hire() {
+    const auto slowness = [&] { return std::size_t{64} << random_.below(8); };
+    const auto publisher = [&](const std::string& name) {
+        add(std::make_unique<Publisher>(
+            stage_,
+            SimClient::Options{
+                .name = name, .client = named(random_, name), .is_websocket = random_.chance(30)}));
+    };
+    const auto reader = [&](const std::string& name, client::ClientOptions options,
+                            const Reader::Part& part) {
+        add(std::make_unique<Reader>(stage_,
+                                     SimClient::Options{.name = name,
+                                                        .client = std::move(options),
+                                                        .filter = "#",
+                                                        .qos = static_cast<mqtt::Qos>(part.qos),
+                                                        .read_bytes_max = slowness(),
+                                                        .is_websocket = random_.chance(30)},
+                                     part));
+    };
+    using Session = Reader::Session;
+    publisher("publisher");
+    reader("reader", named(random_, "reader"), {.session = Session::stays, .qos = 2});
+    reader("watcher", anonymous(random_), {.session = Session::none, .checks_copies = true});
+    if (random_.chance(50)) publisher("author");
+    if (random_.chance(50)) {
+        reader("student", named(random_, "student"), {.session = Session::stays, .qos = 1});
+    }
+    if (random_.chance(50)) {
+        const auto expiry_s = static_cast<std::uint32_t>(2 + random_.below(20));
+        reader("guest", named(random_, "guest", expiry_s),
+               {.session = Session::expires, .qos = static_cast<int>(random_.below(3))});
+    }
+    if (random_.chance(60)) {
+        add(std::make_unique<Mortal>(
+            stage_, SimClient::Options{.name = "mortal", .client = named(random_, "mortal", 0)}));
+    }
 }
 
 std::optional<std::string> World::run(int steps) {
-    for (int i = 0; i < steps && !problem_; ++i) step(true);
-    if (problem_) return problem_;
-    return settle();
+    for (int i = 0; i < steps && !stage_.problem && !truth_.problem(); ++i) step(true);
+    auto problem = stage_.problem ? stage_.problem : truth_.problem();
+    if (!problem) problem = settle();
+    const log::LogMetrics metrics = server_->log().metrics();
+    figures_.add(Counted::records, metrics.records_total);
+    figures_.add(Counted::disk_reads, metrics.read_answers_total);
+    figures_.add(Counted::gap_records, truth_.gaps());
+    figures_.add(Counted::lost_at_crash, truth_.lost());
+    if (problem && options_.is_verbose) dump();
+    return problem;
 }
 
 void World::step(bool has_faults) {
     clock_.pass();
     const std::uint64_t dice = random_.below(1'000);
-    SimClient& someone = *clients_[random_.below(clients_.size())];
+    Actor& someone = *actors_[random_.below(actors_.size())];
     if (dice < 350) {
-        turn(nodes_[random_.below(nodes_.size())]);
+        server_->turn();
+        std::erase_if(old_pipes_, [](const auto& pipe) { return pipe->is_over(); });
     } else if (dice < 700) {
         step(someone);
     } else if (dice < 800) {
-        if (has_faults) publish();
+        if (has_faults) actors_[random_.below(actors_.size())]->act();
     } else if (dice < 870) {
-        log_.write_step();
+        server_->write_step();
     } else if (dice < 940) {
-        log_.read_step();
+        server_->read_step();
     } else if (dice < 960) {
         authenticator_.answer_one();
+    } else if (dice < 985) {
+        if (!someone.client().has_pipe()) connect(someone);
     } else if (dice < 990) {
-        if (!someone.has_pipe()) connect(someone);
-    } else if (dice < 995) {
-        if (has_faults && someone.has_pipe()) disconnect(someone);
+        if (has_faults && someone.client().has_pipe()) disconnect(someone, false);
+    } else if (dice < 991) {
+        if (has_faults) clock_.leap(Microseconds{random_.below(15'000'000)});
+    } else {
+        if (has_faults && weather_.fails) break_something();
     }
 }
 
-void World::turn(Node& node) {
-    node.shard->begin_turn(clock_.monotonic(), clock_.wall());
-    for (SimPipe* pipe : std::exchange(node.unaccepted, {})) {
-        node.open.push_back(pipe);
-        node.shard->accept_mqtt(pipe->server_end(), false, {});
+void World::break_something() {
+    log::MemoryFaults faults = files_.faults();
+    switch (random_.below(4)) {
+        case 0:
+            faults.writes_to_fail = 1 + random_.below(3);
+            figures_.add(Counted::failed_writes);
+            break;
+        case 1:
+            faults.syncs_to_fail = 1 + random_.below(2);
+            figures_.add(Counted::failed_syncs);
+            break;
+        case 2: {
+            const std::uint64_t used = std::uint64_t{1} << 40;
+            const auto space = files_.space();
+            FH_ASSERT(space.has_value());
+            const std::uint64_t total = faults.bytes_max.value_or(used);
+            faults.bytes_max = total - space->free + random_.below(2'000);
+            figures_.add(Counted::full_disks);
+            break;
+        }
+        default:
+            return mend();
     }
-    for (std::uint64_t i = random_.below(8); i > 0 && !node.open.empty(); --i) {
-        node.open[random_.below(node.open.size())]->deliver();
-    }
-    node.shard->end_turn();
-    // Only pipes that were accepted here and that both sides let go.
-    const std::vector<SimPipe*> accepted = node.open;
-    std::erase_if(node.open, [](const SimPipe* pipe) { return pipe->is_over(); });
-    std::erase_if(old_pipes_, [&](const std::unique_ptr<SimPipe>& pipe) {
-        return pipe->is_over() &&
-               std::find(accepted.begin(), accepted.end(), pipe.get()) != accepted.end();
-    });
+    files_.set_faults(faults);
 }
 
-void World::publish() {
-    client::Client& machine = clients_[0]->machine();
-    const int number = static_cast<int>(sent_.size());
-    const int qos = static_cast<int>(random_.below(3));
-    const std::string topic = "t/" + std::to_string(random_.below(5));
-    const std::string payload =
-        payload_of(number, random_.chance(5) ? random_.below(20'000) : random_.below(300));
-    const auto token = machine.publish({.topic = topic,
-                                        .payload = as_bytes(payload),
-                                        .qos = static_cast<mqtt::Qos>(qos),
-                                        .retain = random_.chance(30)});
-    if (!token) return;
-    sent_.push_back({.number = number, .qos = qos});
-    tokens_.emplace_back(*token, sent_.size() - 1);
+void World::mend() {
+    log::MemoryFaults faults;
+    if (weather_.is_short) {
+        faults.write_bytes_max = 1 + random_.below(500);
+        faults.read_bytes_max = 1 + random_.below(5'000);
+    }
+    files_.set_faults(faults);
 }
 
-void World::connect(SimClient& client) {
+void World::connect(Actor& actor) {
+    if (!actor.prepare()) return;
     const SimPipe::Limits limits{.to_server_bytes = std::size_t{64} << random_.below(8),
                                  .to_client_bytes = std::size_t{64} << random_.below(9)};
-    const bool is_stranger = !client.machine().options().user_name;
-    Node& node = is_stranger ? nodes_[random_.below(nodes_.size())] : nodes_.front();
-    node.unaccepted.push_back(&client.connect(clock_.monotonic(), limits));
-    ++connections_;
-    trace(client.name(), "connects");
+    SimPipe& pipe = actor.client().connect(clock_.monotonic(), limits);
+    server_->accept(pipe, actor.client().is_websocket(), actor.is_named());
+    figures_.add(Counted::connections);
+    if (actor.client().is_websocket()) figures_.add(Counted::websockets);
+    stage_.trace(actor.name(), "connects");
 }
 
-void World::disconnect(SimClient& client) {
-    trace(client.name(), "is disconnected");
-    std::unique_ptr<SimPipe> pipe = client.disconnect();
-    for (const client::Event& event : client.machine().take_events()) on_event(client, event);
-    if (client.name() == "reader") reading_.may_lose_qos0 = true;
-    for (Node& node : nodes_) {
-        if (std::erase(node.unaccepted, pipe.get()) != 0) return;  // Before anybody accepted it.
+void World::disconnect(Actor& actor, bool by_server) {
+    stage_.trace(actor.name(), by_server ? "was disconnected" : "is disconnected");
+    std::unique_ptr<SimPipe> pipe = actor.client().disconnect();
+    for (const client::Event& event : actor.client().machine().take_events()) {
+        actor.on_event(event);
     }
-    old_pipes_.push_back(std::move(pipe));
+    actor.on_disconnected(by_server);
+    // One that nobody accepted is gone with its client.
+    if (server_->forget(*pipe)) old_pipes_.push_back(std::move(pipe));
 }
 
-void World::step(SimClient& client) {
+void World::step(Actor& actor) {
+    SimClient& client = actor.client();
     if (!client.has_pipe()) return;
-    for (const client::Event& event : client.step(clock_.monotonic())) on_event(client, event);
+    bool is_over = false;
+    for (const client::Event& event : client.step(clock_.monotonic())) {
+        if (options_.is_verbose) {
+            std::ostringstream text;
+            text << event;
+            std::string line = text.str();
+            const auto dots = line.find("...");
+            const auto end = line.find_last_of('.');
+            if (dots != std::string::npos && end > dots) line.erase(dots, end - dots);
+            stage_.trace(actor.name(), line);
+        }
+        actor.on_event(event);
+        const auto* hang_up = std::get_if<client::HangUp>(&event);
+        const bool is_goodbye = hang_up != nullptr && hang_up->reason == mqtt::ReasonCode::success;
+        if (hang_up != nullptr && !is_goodbye) {
+            is_over = true;
+            figures_.add(Counted::hang_ups);
+            // A packet id whose record is gone is used again, while the client may hold it still.
+            const bool is_expected = stage_.may_refuse || stage_.may_forget;
+            if (!is_expected) stage_.fail(actor.name() + ": hung up: " + hang_up->text);
+        }
+        if (const auto* refused = std::get_if<client::Refused>(&event)) {
+            is_over = true;
+            figures_.add(Counted::refused);
+            if (!stage_.may_refuse) stage_.fail(actor.name() + ": refused: " + refused->text);
+        }
+    }
     bytes_moved_ += client.take_bytes_moved();
-    if (!problem_ && client.is_cut_off()) fail(client.name() + ": the server closed");
-}
-
-void World::on_event(SimClient& client, const client::Event& event) {
-    if (options_.is_verbose) {
-        std::ostringstream text;
-        text << event;
-        trace(client.name(), text.str().substr(0, 100));
-    }
-    if (const auto* connected = std::get_if<client::Connected>(&event)) {
-        on_connected(client, *connected);
-    } else if (const auto* message = std::get_if<client::Message>(&event)) {
-        on_message(client, *message);
-    } else if (const auto* published = std::get_if<client::Published>(&event)) {
-        const auto found = std::find_if(tokens_.begin(), tokens_.end(), [&](const auto& entry) {
-            return entry.first == published->token;
-        });
-        if (found == tokens_.end()) return fail(client.name() + ": acknowledged twice");
-        // A PUBREL that was sent again finds its exchange finished: no error [4.3.3, table 3-7].
-        const bool is_known = published->reason == mqtt::ReasonCode::success ||
-                              (published->reason == mqtt::ReasonCode::packet_identifier_not_found &&
-                               sent_[found->second].qos == 2);
-        if (!is_known) {
-            return fail("publish refused: " + std::to_string(static_cast<int>(published->reason)));
+    if (client.is_cut_off() || is_over) {
+        const bool has_waved = !client.machine().is_connected();
+        // A packet that was sent in part can not be completed from what is gone.
+        const bool may_close = stage_.may_refuse || stage_.may_forget;
+        if (!is_over && !has_waved && !may_close) {
+            stage_.fail(actor.name() + ": the server closed");
         }
-        sent_[found->second].is_acknowledged = true;
-        tokens_.erase(found);
-    } else if (const auto* subscribed = std::get_if<client::Subscribed>(&event)) {
-        if (subscribed->reasons.at(0) >= mqtt::ReasonCode::unspecified_error) {
-            return fail(client.name() + ": SUBSCRIBE refused");
-        }
-        if (client.name() == "reader") {
-            reading_.subscribed_below = std::min(reading_.subscribed_below, number(log_.end()));
-        }
-        if (client.name() == "watcher") watchings_.back().subscribed_below = number(log_.end());
-    } else if (const auto* refused = std::get_if<client::Refused>(&event)) {
-        fail(client.name() + ": CONNECT refused: " + refused->text);
-    } else if (const auto* hang_up = std::get_if<client::HangUp>(&event)) {
-        fail(client.name() + ": hung up: " + hang_up->text);
-    }
-}
-
-void World::on_connected(SimClient& client, const client::Connected& connected) {
-    if (client.name() == "reader" && reading_.subscribed_below != kUnknown &&
-        !connected.session_present) {
-        fail("reader: its session is gone");
-    }
-    if (client.name() == "watcher") {
-        watchings_.push_back({.who = "watcher " + std::to_string(watchings_.size() + 1),
-                              .qos_max = 0,
-                              .subscribed_below = kUnknown});
-    }
-}
-
-void World::on_message(SimClient& client, const client::Message& message) {
-    const Seen seen{.number = number_of(as_text(message.payload)),
-                    .qos = static_cast<int>(message.qos),
-                    .retain = message.retain,
-                    .topic = message.topic};
-    if (seen.number < 0) return fail(client.name() + ": a payload that nobody published");
-    const std::size_t size = message.payload.size();
-    const std::string whole = payload_of(seen.number, size);
-    if (as_text(message.payload) != whole) return fail(client.name() + ": a damaged payload");
-    if (client.name() == "late comer") {
-        if (options_.broken == Break::retained && messages_seen_++ == 0) return;
-        late_.with_copies.push_back(seen);
-    }
-    if (client.name() == "watcher") watchings_.back().with_copies.push_back(seen);
-    if (message.retain) return;  // A copy, not a delivery.
-    if (client.name() == "watcher") watchings_.back().messages.push_back(seen);
-    if (client.name() != "reader") return;
-
-    const bool is_hit = seen.qos == 2 && reading_.messages.size() >= kBrokenMessage &&
-                        !held_back_ && messages_seen_ == 0;
-    if (is_hit && options_.broken == Break::drop) {
-        ++messages_seen_;
-        return;
-    }
-    if (is_hit && options_.broken == Break::swap) {
-        held_back_ = seen;
-        ++messages_seen_;
-        return;
-    }
-    reading_.messages.push_back(seen);
-    if (held_back_) reading_.messages.push_back(*std::exchange(held_back_, {}));
-    if (is_hit && options_.broken == Break::twice) {
-        reading_.messages.push_back(seen);
-        ++messages_seen_;
+        disconnect(actor, true);
     }
 }
 
 std::optional<std::string> World::settle() {
-    trace("world", "settles");
-    for (const auto& client : clients_) client->hurry();
+    stage_.trace("world", "settles");
+    mend();
+    for (const auto& actor : actors_) {
+        actor->settle();
+        const bool must_end = !actor->prepare();
+        if (must_end && actor->client().has_pipe()) disconnect(*actor, false);
+    }
     // Comes while others may still be behind: what is newer than its position comes to it live.
-    clients_.push_back(std::make_unique<SimClient>(
-        SimClient::Options{.name = "late comer", .client = anonymous(random_), .filter = "t/#"},
-        random_));
+    add(std::make_unique<Reader>(
+        stage_,
+        SimClient::Options{.name = "late comer", .client = anonymous(random_), .filter = "#"},
+        Reader::Part{.checks_copies = true}));
+    // Every will is due by then.
+    for (int i = 0; i < 400; ++i) step(false);
+    clock_.leap(std::chrono::seconds{100});
+
     constexpr int kIdleRounds = 40;  // That bring nobody anything: it will not settle any more.
+    constexpr int kRounds = 400;
     constexpr int kSteps = 250;
-    std::optional<std::string> open = verdict();
+    std::optional<std::string> open = "nothing was tried";
     std::size_t progress = 0;
-    for (int idle = 0; open && idle < kIdleRounds; ++idle) {
-        for (int i = 0; i < kSteps && !problem_; ++i) step(false);
-        if (problem_) return problem_;
+    for (int idle = 0, rounds = 0; open && idle < kIdleRounds; ++idle) {
+        // Where a packet id whose record is gone is used again while its client holds it, client
+        // and server part for ever: known, and not judged here (README.md).
+        if (++rounds > kRounds && stage_.may_forget) {
+            figures_.add(Counted::not_judged);
+            return {};
+        }
+        for (int i = 0; i < kSteps && !stage_.problem; ++i) step(false);
+        if (stage_.problem) return stage_.problem;
+        if (truth_.problem()) return truth_.problem();
         if (std::exchange(progress, bytes_moved_) != bytes_moved_) idle = 0;
         open = verdict();
     }
-    if (options_.is_verbose) dump();
     if (open) return "did not settle: " + *open;
+    const Records all = records();
+    for (const auto& actor : actors_) actor->sum_up(all);
     return {};
+}
+
+std::optional<std::string> World::verdict() {
+    for (const auto& actor : actors_) {
+        if (auto open = actor->waits_for()) return actor->name() + ": " + *open;
+    }
+    // A will whose block the full log refused is lost.
+    if (server_->log().metrics().blocks_refused_total != 0) stage_.may_lose_wills = true;
+    const std::set<std::uint64_t> places = server_->read_all();
+    if (auto problem = truth_.check_holes(places, server_->log().oldest())) return problem;
+    const Records all = records();
+    for (const auto& actor : actors_) {
+        if (auto problem = actor->check(all)) return actor->name() + ": " + *problem;
+    }
+    return {};
+}
+
+Records World::records() {
+    return {.kept = truth_.messages(), .ever = truth_.messages_ever()};
 }
 
 /// What may say why it did not settle.
 void World::dump() {
-    const log::LogMetrics metrics = log_.metrics();
-    trace("log", "refused " + std::to_string(metrics.blocks_refused_total) + ", unwritten " +
-                     std::to_string(metrics.unwritten_bytes) + " bytes, end " +
-                     std::to_string(metrics.end_seq));
-    for (const Node& node : nodes_) {
-        trace("shard", "tail at " + std::to_string(number(node.shard->tail_position())));
+    stage_.trace("server", server_->describe());
+    for (const auto& actor : actors_) stage_.trace(actor->name(), actor->client().describe());
+    for (const Seen& seen : truth_.messages_ever()) {
+        stage_.trace("log", std::to_string(seen.seq) + " " + std::to_string(seen.number) + " QoS " +
+                                std::to_string(seen.qos) + " " + seen.topic +
+                                (seen.retain ? " retained" : ""));
     }
-    for (const Sent& sent : sent_) {
-        if (sent.qos == 0 || sent.is_acknowledged) continue;
-        trace("publisher",
-              "waits for " + std::to_string(sent.number) + " at QoS " + std::to_string(sent.qos));
-    }
-    for (const auto& client : clients_) trace(client->name(), client->describe());
-}
-
-std::optional<std::string> World::verdict() {
-    if (clients_[0]->machine().in_flight() != 0) {
-        return "publisher: " + std::to_string(clients_[0]->machine().in_flight()) + " in flight";
-    }
-    for (const auto& client : clients_) {
-        const bool is_there = client->has_pipe() && client->machine().is_connected();
-        if (!is_there) return client->name() + ": not connected";
-        if (client->name() != "publisher" && !client->is_subscribed()) {
-            return client->name() + ": not subscribed";
-        }
-    }
-    const std::vector<Seen> log = read_log();
-    if (auto problem = check_publisher(sent_, log)) return problem;
-    reading_.is_complete = true;
-    if (auto problem = check_reader(reading_, log)) return problem;
-    watchings_.back().is_complete = true;
-    for (const Reading& watching : watchings_) {
-        if (auto problem = check_reader(watching, log)) return problem;
-    }
-    if (auto problem = check_retained(watchings_.back().with_copies, log)) return problem;
-    return check_retained(late_.with_copies, log);
-}
-
-std::vector<Seen> World::read_log() {
-    std::vector<Seen> records;
-    Seq from = log_.oldest();
-    while (from < log_.end()) {
-        std::vector<log::BlockRef> blocks;
-        if (log_.read(from, 1 << 20, blocks) != log::ReadStatus::blocks) {
-            FH_ASSERT(log_.request(log_reader_, from, 1 << 20, 0));
-            std::vector<log::ReadAnswer> answers;
-            while ((answers = log_.take_answers(log_reader_)).empty()) log_.read_step();
-            blocks = std::move(answers.at(0).blocks);
-        }
-        FH_ASSERT(!blocks.empty());
-        for (const log::BlockRef& block : blocks) {
-            for (std::size_t i = 0; i < block->count(); ++i) {
-                const log::Record record = block->record(i);
-                if (record.kind != log::RecordKind::message)
-                    continue;  // What sessions may not forget.
-                records.push_back({.number = number_of(as_text(record.payload)),
-                                   .qos = record.qos,
-                                   .retain = record.retain,
-                                   .topic = std::string{record.topic},
-                                   .seq = number(block->first_seq() + i)});
-            }
-        }
-        from = blocks.back()->end_seq();
-    }
-    return records;
-}
-
-World::Figures World::figures() const {
-    const log::LogMetrics metrics = log_.metrics();
-    return {.records = metrics.records_total,
-            .connections = connections_,
-            .disk_reads = metrics.read_answers_total};
-}
-
-void World::fail(std::string problem) {
-    if (!problem_) problem_ = std::move(problem);
-}
-
-void World::trace(std::string_view what, std::string_view detail) {
-    if (!options_.is_verbose) return;
-    std::cout << clock_.monotonic().since_start.count() << " " << what << " " << detail << "\n";
 }
 
 }  // namespace firehose::simulation

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/figures.h"
+
+namespace firehose::simulation {
+
+std::string_view name(Counted what) noexcept {
+    static constexpr std::array<std::string_view, kCountedCount> kNames{"records",
+                                                                        "connections",
+                                                                        "disk_reads",
+                                                                        "deliveries",
+                                                                        "acknowledged",
+                                                                        "websockets",
+                                                                        "resent",
+                                                                        "retained_copies",
+                                                                        "retained_clears",
+                                                                        "wills_published",
+                                                                        "wills_taken_back",
+                                                                        "sessions_resumed",
+                                                                        "sessions_expired",
+                                                                        "clock_forward",
+                                                                        "clock_back",
+                                                                        "short_writes",
+                                                                        "failed_writes",
+                                                                        "failed_syncs",
+                                                                        "full_disks",
+                                                                        "refused",
+                                                                        "hang_ups",
+                                                                        "degraded",
+                                                                        "overruns",
+                                                                        "kills",
+                                                                        "power_cuts",
+                                                                        "torn_steps",
+                                                                        "clean_stops",
+                                                                        "gap_records",
+                                                                        "lost_at_crash",
+                                                                        "checkpoints",
+                                                                        "seals",
+                                                                        "not_judged"};
+    return kNames[static_cast<std::size_t>(what)];
+}
+
+}  // namespace firehose::simulation

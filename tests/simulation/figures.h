@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+/// What a run went through: how often each thing happened that the simulation is there for.
+///
+/// A long run demands that none of them stays at zero, so that a promise is never said to be kept
+/// where nobody tried it.
+/// Threads: values.
+namespace firehose::simulation {
+
+enum class Counted : std::uint8_t {
+    records,
+    connections,
+    disk_reads,
+    deliveries,
+    acknowledged,      // Publishes at QoS 1 and 2, by PUBACK or PUBCOMP.
+    websockets,        // Connections in WebSocket frames.
+    resent,            // Deliveries with DUP.
+    retained_copies,   // Deliveries.
+    retained_clears,   // Publishes.
+    wills_published,   // In the log.
+    wills_taken_back,  // By the client's return or its DISCONNECT.
+    sessions_resumed,
+    sessions_expired,
+    clock_forward,
+    clock_back,
+    short_writes,   // Runs in which the disk takes and gives a part only.
+    failed_writes,  // Faults that struck.
+    failed_syncs,   // The same.
+    full_disks,     // Times that the disk was full for a while.
+    refused,        // Publishes, connections and subscriptions that were told so.
+    hang_ups,       // Connections that the server ended.
+    degraded,       // Steps in which the log took nothing durable.
+    overruns,       // Readers' records that retention took.
+    kills,          // The process died.
+    power_cuts,     // The machine did.
+    torn_steps,     // Of both: in the middle of what the writer or the housekeeper did.
+    clean_stops,
+    gap_records,    // Read in the log.
+    lost_at_crash,  // Records that somebody saw and that are not there any more.
+    checkpoints,    // Chunks written.
+    seals,          // Segments.
+    not_judged,     // Runs that did not settle, for a known reason.
+};
+inline constexpr std::size_t kCountedCount = static_cast<std::size_t>(Counted::not_judged) + 1;
+
+[[nodiscard]] std::string_view name(Counted what) noexcept;
+
+class Figures {
+public:
+    void add(Counted what, std::uint64_t count = 1) noexcept {
+        values_[static_cast<std::size_t>(what)] += count;
+    }
+    [[nodiscard]] std::uint64_t operator[](Counted what) const noexcept {
+        return values_[static_cast<std::size_t>(what)];
+    }
+    void add(const Figures& other) noexcept {
+        for (std::size_t i = 0; i < kCountedCount; ++i) values_[i] += other.values_[i];
+    }
+
+private:
+    std::array<std::uint64_t, kCountedCount> values_{};
+};
+
+}  // namespace firehose::simulation

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/reader.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace firehose::simulation {
+namespace {
+
+constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
+constexpr std::size_t kBrokenMessage = 8;  // Which message Break hits.
+
+}  // namespace
+
+Reader::Reader(Stage& stage, SimClient::Options options, Part part)
+    : Actor(stage, std::move(options)), part_(part) {
+    begin_reading();
+}
+
+void Reader::begin_reading() {
+    readings_.push_back({.who = name() + " " + std::to_string(readings_.size() + 1),
+                         .qos_max = part_.qos,
+                         .subscribed_below = kUnknown});
+}
+
+void Reader::on_event(const client::Event& event) {
+    if (const auto* connected = std::get_if<client::Connected>(&event)) {
+        on_connected(connected->session_present);
+    } else if (const auto* message = std::get_if<client::Message>(&event)) {
+        on_message(*message);
+    } else if (const auto* subscribed = std::get_if<client::Subscribed>(&event)) {
+        if (subscribed->reasons.at(0) >= mqtt::ReasonCode::unspecified_error) {
+            if (!stage_.may_refuse) return fail("SUBSCRIBE refused");
+            stage_.figures.add(Counted::refused);
+            return;
+        }
+        reading().subscribed_below =
+            std::min(reading().subscribed_below, number(stage_.log->end()));
+    }
+}
+
+void Reader::on_connected(bool session_present) {
+    const std::uint32_t expiry_s = client_.machine().options().session_expiry_s;
+    if (session_present) stage_.figures.add(Counted::sessions_resumed);
+    if (part_.session == Session::stays && has_session_ && !session_present) {
+        fail("its session is gone");
+    }
+    if (part_.session == Session::expires && has_session_ && away_since_) {
+        const Microseconds away = stage_.clock.monotonic() - *away_since_;
+        // After a start the wall clock counts, and that steps.
+        const bool is_early =
+            away < std::chrono::seconds{expiry_s - 1} && crashes_ == stage_.crashes;
+        if (!session_present && is_early) fail("its session ended too early");
+        if (!session_present) stage_.figures.add(Counted::sessions_expired);
+    }
+    has_session_ = has_session_ || part_.session != Session::none;
+    away_since_.reset();
+    const bool is_used = reading().subscribed_below != kUnknown || !reading().messages.empty();
+    if (!session_present && is_used) begin_reading();
+    if (part_.session == Session::none) reading().with_copies.clear();
+}
+
+void Reader::on_message(const client::Message& message) {
+    const Seen seen{.number = number_of(as_text(message.payload)),
+                    .qos = static_cast<int>(message.qos),
+                    .retain = message.retain,
+                    .topic = message.topic};
+    if (seen.number == kNobodys || seen.number >= stage_.next_number) {
+        return fail("a payload that nobody published");
+    }
+    const std::string_view payload = as_text(message.payload);
+    if (seen.number != kClear && payload != payload_of(seen.number, payload.size())) {
+        return fail("a damaged payload");
+    }
+    stage_.figures.add(message.retain ? Counted::retained_copies : Counted::deliveries);
+    if (message.dup) stage_.figures.add(Counted::resent);
+    const bool hits_copy = stage_.broken == Break::retained && part_.checks_copies;
+    if (hits_copy && message.retain && !std::exchange(is_hit_done_, true)) return;
+    reading().with_copies.push_back(seen);
+    if (message.retain) return;  // A copy, not a delivery.
+    if (!keep(seen)) return;
+    reading().messages.push_back(seen);
+    if (held_back_) reading().messages.push_back(*std::exchange(held_back_, {}));
+}
+
+/// What Break does to a message that arrives.
+bool Reader::keep(const Seen& seen) {
+    const bool is_hit = seen.qos == 2 && seen.number != kClear && !is_hit_done_ &&
+                        reading().messages.size() >= kBrokenMessage;
+    if (!is_hit) return true;
+    switch (stage_.broken) {
+        case Break::drop:
+            is_hit_done_ = true;
+            return false;
+        case Break::swap:
+            is_hit_done_ = true;
+            held_back_ = seen;
+            return false;
+        case Break::twice:
+            is_hit_done_ = true;
+            reading().messages.push_back(seen);
+            return true;
+        default:
+            return true;
+    }
+}
+
+void Reader::on_disconnected(bool) {
+    if (!away_since_) away_since_ = stage_.clock.monotonic();
+    crashes_ = stage_.crashes;
+    if (part_.session != Session::none) reading().may_lose_qos0 = true;
+}
+
+std::optional<std::string> Reader::waits_for() const {
+    if (!client_.has_pipe() || !client_.machine().is_connected()) return "not connected";
+    if (!client_.is_subscribed()) return "not subscribed";
+    return {};
+}
+
+std::optional<std::string> Reader::check(const Records& records) {
+    for (Reading& reading : readings_) {
+        reading.is_complete = &reading == &readings_.back();
+        if (stage_.may_forget) reading.overrun_below = number(stage_.log->oldest());
+        // Without a session it read the tail, in one life of the server.
+        const bool is_tail = part_.session == Session::none;
+        if (auto problem = check_reader(reading, is_tail ? records.ever : records.kept)) {
+            return problem;
+        }
+    }
+    // A value that came live may have been overrun.
+    if (!part_.checks_copies || stage_.may_forget) return {};
+    return check_retained(reading().with_copies, records.kept);
+}
+
+}  // namespace firehose::simulation

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/time.h"
+#include "log/block.h"
+#include "log/gap.h"
+#include "simulation/message_log.h"
+
+/// Everything that anybody was ever shown of the log, by its place, over all starts of the server.
+///
+/// Holds the promises about places: a seq is never given to two records, records keep their bytes,
+/// time does not run backwards, what was durable is there after a crash, and what is not there
+/// any more lies in a recorded gap.
+/// Threads: the simulation's one.
+namespace firehose::simulation {
+
+class Truth {
+public:
+    /// A block that was read, from memory or from disk.
+    void saw(const log::Block& block);
+    /// The server starts again, and found records up to `end`; everything at or above it is lost.
+    void on_recovered(Seq end);
+
+    /// What was wrong first, or nothing.
+    [[nodiscard]] const std::optional<std::string>& problem() const noexcept { return problem_; }
+    void fail(std::string what);
+
+    /// Messages that the log holds, or held before retention took them, in order.
+    [[nodiscard]] std::vector<Seen> messages() const;
+    /// The same with those that a crash took: what readers of the tail may have seen.
+    [[nodiscard]] std::vector<Seen> messages_ever() const;
+    /// The log holds `seqs` from `oldest` on: what else was there must lie in a gap.
+    [[nodiscard]] std::optional<std::string> check_holes(const std::set<std::uint64_t>& seqs,
+                                                         Seq oldest) const;
+    /// One past the newest place that was ever used.
+    [[nodiscard]] Seq end() const noexcept;
+    [[nodiscard]] std::size_t lost() const noexcept { return lost_; }
+    [[nodiscard]] std::size_t gaps() const noexcept { return gaps_.size(); }
+
+private:
+    struct Fact {
+        ByteBuffer bytes;
+        WallTime time{};
+        std::optional<Seen> message;  // Nothing: a control record.
+        bool is_lost = false;
+    };
+
+    void saw_record(Seq seq, WallTime time, const log::Record& record, ByteSpan bytes);
+    [[nodiscard]] bool is_in_gap(std::uint64_t seq) const;
+
+    std::map<std::uint64_t, Fact> facts_;
+    std::map<std::uint64_t, log::Gap> gaps_;  // By their record's place.
+    std::size_t lost_ = 0;
+    std::optional<std::string> problem_;
+};
+
+}  // namespace firehose::simulation
