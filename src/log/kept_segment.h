@@ -44,7 +44,7 @@ public:
     [[nodiscard]] virtual Read read(File& file, Seq from, std::size_t bytes_max,
                                     const TopicInterest* interest) = 0;
     /// The first position whose time is at or after `time`, or the segment's end.
-    [[nodiscard]] virtual Seq position_of(WallTime time) const = 0;
+    [[nodiscard]] virtual Seq position_of(File& file, WallTime time) = 0;
 };
 
 struct KeptSegment {
@@ -56,7 +56,8 @@ struct KeptSegment {
     Seq end_seq{};                          // header.first_seq when it has no blocks.
     WallTime end_time{};                    // Of its newest block.
     std::vector<BlockIndexEntry> index;     // Empty when it has no blocks, or is sealed.
-    std::shared_ptr<SealedSegment> sealed;  // Null: plain.
+    std::shared_ptr<SealedSegment> sealed;  // Null: plain, or (from recovery)
+                                            // what the store opens by `header.is_sealed`.
 
     [[nodiscard]] bool has_blocks() const noexcept { return end_seq > header.first_seq; }
 };

@@ -111,7 +111,7 @@ public:
     void set_needed_from(Seq views, Seq sessions) noexcept;
     /// Housekeeper: deletes at most one segment that is too old or too much. True: maybe more.
     bool expire_step();
-    /// Housekeeper: seals at most one closed segment. True: maybe more.
+    /// Housekeeper: a frame or so of the oldest closed plain segment. True: call again.
     bool seal_step();
 
     static constexpr Microseconds kRetryDelay{100'000};

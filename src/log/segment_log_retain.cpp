@@ -116,7 +116,7 @@ bool SegmentLog::expire_step() {
 }
 
 bool SegmentLog::seal_step() {
-    return false;
+    return store_.seal_step();
 }
 
 }  // namespace firehose::log

@@ -11,7 +11,7 @@
 
 namespace firehose::log {
 SegmentStore::SegmentStore(const SegmentStoreOptions& options, FileSystem& files, KeptLog& kept)
-    : options_(options), files_(files), random_(options.seed) {
+    : options_(options), files_(files), random_(options.seed), cache_(options.cache_bytes) {
     state_.with([&](State& state) { state.floor = options.first_seq; });
     if (options_.is_kept) take_over(kept);
 }
@@ -29,6 +29,11 @@ void SegmentStore::take_over(KeptLog& kept) {
                 continue;
             }
             if (state.segments.empty()) state.floor = segment.header.first_seq;
+            if (segment.header.is_sealed && !segment.sealed) {
+                const auto opened = SealedFile::open(*segment.file);
+                FH_ASSERT(opened.has_value());  // Recovery has opened it.
+                segment.sealed = cache_.add(*opened);
+            }
             ++state.figures.segments;
             state.figures.bytes += segment.disk_bytes;
             state.segments.push_back(
@@ -262,6 +267,7 @@ void SegmentStore::drop_below(Seq floor) {
             --state.figures.segments;
             ++state.figures.dropped_total;
             if (!(*segment)->kept.name.empty()) names.push_back((*segment)->kept.name);
+            (*segment)->is_unsealable = true;
             if ((*segment)->is_open) current_ = nullptr;
             auto& to = (*segment)->pins != 0 ? state.retired : dropped;
             to.push_back(std::move(*segment));

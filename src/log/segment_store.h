@@ -18,6 +18,8 @@
 #include "log/file.h"
 #include "log/kept_segment.h"
 #include "log/log.h"
+#include "log/sealed_cache.h"
+#include "log/sealed_writer.h"
 #include "log/segment_format.h"
 
 /// The segment files: blocks go in at the end, are read back by seq, and leave with the oldest
@@ -46,6 +48,7 @@ struct SegmentStoreOptions {
     Microseconds segment_age{0};  // 0: never closed for its age.
     std::uint64_t seed = 0;
     Seq first_seq{};  // Where the log begins, unless there are segments.
+    std::size_t cache_bytes = std::size_t{32} << 20;  // Of sealed segments, decoded.
 };
 
 class SegmentStore {
@@ -55,6 +58,7 @@ public:
         std::uint64_t bytes = 0;
         std::uint64_t created_total = 0;
         std::uint64_t dropped_total = 0;
+        std::uint64_t sealed_total = 0;
         std::uint64_t syncs_total = 0;
         std::uint64_t read_errors_total = 0;
         std::uint64_t records_damaged_total = 0;
@@ -93,6 +97,13 @@ public:
     /// Positions from here on can be read, up to what was written.
     [[nodiscard]] Seq floor() const;
 
+    // Sealing: the housekeeper's.
+
+    /// Kept segments that are closed become sealed ones, a frame or so a step. True: call again.
+    /// A segment that cannot be sealed (damaged, the disk fails) stays as it is until the next
+    /// start.
+    [[nodiscard]] bool seal_step();
+
     // Reading.
 
     /// False: `from` is below what is kept. Else the blocks from the one that holds `from` on (or
@@ -107,7 +118,15 @@ private:
     struct Segment {
         KeptSegment kept;
         bool is_open = false;
-        std::size_t pins = 0;  // Readers that are at it.
+        bool is_unsealable = false;
+        std::size_t pins = 0;  // Readers that are at it, and sealing.
+    };
+    /// What is being sealed; the segment is pinned.
+    struct Sealing {
+        Segment* segment = nullptr;
+        std::string name;
+        std::unique_ptr<File> out;
+        Sealer sealer;
     };
     struct State {
         std::vector<std::unique_ptr<Segment>> segments;  // Oldest first.
@@ -127,11 +146,16 @@ private:
     void remove_spares();
     [[nodiscard]] Segment* pin(Seq from, bool& is_too_old, SegmentStretch& stretch);
     void unpin(Segment& segment);
+    [[nodiscard]] bool begin_sealing();
+    [[nodiscard]] IoResult replace_by_sealed();
+    void end_sealing(bool is_done);
 
     const SegmentStoreOptions options_;
     FileSystem& files_;
     Random random_;
+    SealedCache cache_;
     Locked<State> state_;
+    std::optional<Sealing> sealing_;  // The housekeeper's.
     // The writer's:
     Segment* current_ = nullptr;       // The open one: the last of `segments`.
     std::vector<std::string> spares_;  // Files without blocks, to be removed after the next one.
