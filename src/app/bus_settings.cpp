@@ -27,6 +27,11 @@ bus::Settings bus_settings(const config::Settings& s) {
                                   ? bus::AnonymousSessions::standard
                                   : bus::AnonymousSessions::own,
         .feed_window_bytes = s.feed.window_bytes,
+        // What is not kept is as safe as memory, whatever the listeners promise.
+        .durability = s.log.mode == config::LogMode::memory ||
+                              s.listen.durability == config::Durability::memory
+                          ? bus::Durability::memory
+                          : bus::Durability::disk,
         .sys_interval = s.sys.interval,
     };
 }

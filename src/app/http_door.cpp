@@ -52,7 +52,7 @@ void HttpDoor::on_done(http::HttpConnection& connection) {
 void HttpDoor::on_request(http::HttpConnection& connection, const http::HttpRequest& request) {
     if (request.asks_for_websocket) {
         connection.upgrade_to_websocket(request, kSubprotocols, [this](http::HandedOver handed) {
-            shard_.accept_mqtt(std::move(handed.stream), true, handed.unread);
+            shard_.accept_mqtt(std::move(handed.stream), true, handed.unread, shard_.durability());
         });
         return;
     }

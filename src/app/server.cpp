@@ -126,7 +126,7 @@ Result<void, std::string> Server::open_doors() {
         settings_.limits.connections_max);
     set_hooks();
     const auto to_mqtt = [this](std::unique_ptr<net::TcpStream> stream) {
-        shard_->accept_mqtt(std::move(stream), false, {});
+        shard_->accept_mqtt(std::move(stream), false, {}, bus_settings_.durability);
     };
     const auto to_http = [this](std::unique_ptr<net::TcpStream> stream) {
         http_door_->accept(std::move(stream));

@@ -113,6 +113,8 @@ public:
     }
     [[nodiscard]] Mailbox<AuthReply>& auth_replies() noexcept { return auth_replies_; }
     [[nodiscard]] const Metrics& metrics() const noexcept { return metrics_; }
+    /// Of the listeners, as the settings have it.
+    [[nodiscard]] Durability durability() const noexcept { return shared_.settings.durability; }
 
     [[nodiscard]] Seq tail_position() const noexcept { return tail_position_; }
     [[nodiscard]] Seq durable_position() const noexcept { return durable_position_; }

@@ -48,6 +48,7 @@ constexpr std::string_view kAnyMqtt[] = {"0.0.0.0:1883", "[::]:1883"};
 constexpr std::string_view kAnyHttp[] = {"0.0.0.0:8080", "[::]:8080"};
 constexpr std::string_view kDeny[] = {"project:All-Users", "private", "draft"};
 constexpr std::string_view kLogModes[] = {"memory"};
+constexpr std::string_view kDurabilities[] = {"disk", "memory"};
 constexpr std::string_view kAnonymousSessions[] = {"own", "standard"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error", "off"};
 constexpr std::string_view kHostKeyChecks[] = {"strict", "accept-new"};
@@ -91,6 +92,13 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::listen, &ListenSettings::http>,
      .doc = "Addresses for HTTP: the page, `/events`, and MQTT over WebSocket on any path.",
      .example = "[\"127.0.0.1:8080\"]"},
+    {.key = "listen.durability",
+     .type = Choice{.words = kDurabilities},
+     .value = "disk",
+     .field = &at<&Settings::listen, &ListenSettings::durability>,
+     .doc = "When publishes at QoS 1 and 2 are acknowledged. `disk`: when they would survive a "
+            "power cut, as far as `log.mode` promises. `memory`: when they have their place in "
+            "the log, without waiting for the disk."},
 
     {.key = "auth.password_file",
      .type = Path{},

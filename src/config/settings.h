@@ -26,9 +26,13 @@ struct Endpoint {
     friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
+/// When what a client publishes at QoS 1 and 2 is acknowledged.
+enum class Durability : std::uint8_t { disk, memory };
+
 struct ListenSettings {
     std::vector<Endpoint> mqtt;
     std::vector<Endpoint> http;  // HTTP, WebSocket and the page on one port.
+    Durability durability = Durability::disk;
 };
 
 enum class LogMode : std::uint8_t { memory };
