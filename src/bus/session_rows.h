@@ -42,7 +42,9 @@ public:
         return std::move(answers.front());
     }
     /// Who waits for answers; null: it polls. Before the first request.
-    void set_housekeeper(Waker* waker) noexcept { housekeeper_ = waker; }
+    void set_housekeeper(Waker* waker) noexcept {
+        housekeeper_.store(waker, std::memory_order_release);
+    }
 
     /// How many rows are asked for; 0: nobody asks.
     [[nodiscard]] std::size_t requested() const noexcept {
@@ -51,7 +53,7 @@ public:
     void answer(SessionRows&& rows) {
         rows_max_.store(0, std::memory_order_relaxed);
         static_cast<void>(answers_.post(std::move(rows)));  // One request, one answer: it fits.
-        if (housekeeper_ != nullptr) housekeeper_->wake();
+        if (Waker* housekeeper = housekeeper_.load(std::memory_order_acquire)) housekeeper->wake();
     }
 
 private:

@@ -195,6 +195,9 @@ void Shard::on_durable_gap(Seq oldest) {
 
 void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
     const log::Record& record = placed.record;
+    if (record.kind == log::RecordKind::keep) {
+        shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
+    }
     if (record.kind != log::RecordKind::message || is_erased(placed)) return;
     if (record.retain) shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
     index_.match(record.topic, [&](TailIndex::Subscriber subscriber) {
