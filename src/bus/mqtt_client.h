@@ -139,6 +139,7 @@ private:
     [[nodiscard]] Taken send_retained(const RetainedView::Entry& entry,
                                       const session::Subscription& wanted);
     void send_unsent(const session::InFlight& in_flight, const PlacedRecord& placed);
+    void give_up(const session::InFlight& in_flight);
 
     session::Handshake handshake_;
     MonotonicTime accepted_at_;

@@ -148,7 +148,7 @@ Pulled MqttClient::pull_unsent() {
                 break;
             case Shard::Lookup::gone:
                 shard_.metrics_.publishes_dropped.add();
-                outbound.drop(unsent_->packet_id);
+                give_up(*unsent_);
                 break;
         }
         unsent_.reset();
@@ -175,7 +175,19 @@ void MqttClient::send_unsent(const session::InFlight& in_flight, const PlacedRec
         return;
     }
     if (!in_flight.was_sent) shard_.metrics_.too_large.add();
-    session_->outbound.drop(in_flight.packet_id);
+    give_up(in_flight);
+}
+
+/// It cannot be sent again. At QoS 2 the client may hold its id from before: until a PUBREL it
+/// takes whatever comes next under that id for a repeat.
+void MqttClient::give_up(const session::InFlight& in_flight) {
+    session::Outbound& outbound = session_->outbound;
+    if (in_flight.qos != mqtt::Qos::exactly_once || !in_flight.was_sent) {
+        outbound.drop(in_flight.packet_id);
+        return;
+    }
+    const mqtt::Ack received{.type = mqtt::PacketType::pubrec, .packet_id = in_flight.packet_id};
+    std::ignore = act_on(outbound.on_pubrec(received.packet_id, received.reason), received);
 }
 
 Pulled MqttClient::pull_owed() {
