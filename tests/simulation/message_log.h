@@ -48,6 +48,7 @@ struct Reading {
     std::uint64_t subscribed_below = 0;  // The log's end when SUBACK came: from here on all is due.
     bool is_complete = false;            // It must have got everything up to the log's end.
     bool may_lose_qos0 = false;          // It was disconnected in between.
+    bool is_doubtful = false;            // Nobody can know where it began.
     std::uint64_t overrun_below = 0;     // Records below may have left the log unread.
 };
 

@@ -53,6 +53,12 @@ void Reader::on_connected(bool session_present) {
             away < std::chrono::seconds{expiry_s - 1} && crashes_ == stage_.crashes;
         if (!session_present && is_early) fail("its session ended too early");
         if (!session_present) stage_.figures.add(Counted::sessions_expired);
+        if (session_present && !is_early && client_.is_subscribed()) {
+            // Perhaps a new one, made by a CONNECT whose answer never came.
+            begin_reading();
+            reading().is_doubtful = true;
+            client_.subscribe();
+        }
     }
     has_session_ = has_session_ || part_.session != Session::none;
     away_since_.reset();
@@ -120,6 +126,7 @@ std::optional<std::string> Reader::waits_for() const {
 
 std::optional<std::string> Reader::check(const Records& records) {
     for (Reading& reading : readings_) {
+        if (reading.is_doubtful) continue;
         reading.is_complete = &reading == &readings_.back();
         if (stage_.may_forget) reading.overrun_below = number(stage_.log->oldest());
         // Without a session it read the tail, in one life of the server.

@@ -76,7 +76,11 @@ void SimClient::subscribe_if_needed(const client::Event& event) {
     const auto* connected = std::get_if<client::Connected>(&event);
     if (connected == nullptr || !options_.filter) return;
     is_subscribed_ = is_subscribed_ && connected->session_present;
-    if (is_subscribed_) return;
+    if (!is_subscribed_) subscribe();
+}
+
+void SimClient::subscribe() {
+    is_subscribed_ = false;
     const mqtt::Subscribe::Entry entry{.filter = *options_.filter,
                                        .options = {.qos = options_.qos}};
     FH_ASSERT(machine_->subscribe(std::span{&entry, 1}).has_value());

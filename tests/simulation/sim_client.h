@@ -42,6 +42,8 @@ public:
     [[nodiscard]] bool is_subscribed() const noexcept { return is_subscribed_; }
     /// Tells of a slow reader that it may now read fast.
     void hurry() noexcept { options_.read_bytes_max = 1 << 20; }
+    /// Subscribes, though it may have done so already.
+    void subscribe();
     /// Not connected: goes on as another client, which remembers nothing.
     void become(client::ClientOptions client);
 
