@@ -26,7 +26,8 @@
 /// Ownership: of the stream until it is handed over. The router owns the connection and may destroy
 ///            it in `on_done`, or while none of its functions runs.
 /// Threads:   the stream's loop.
-/// Limits:    head_bytes_max, head_time_max, idle_time_max; GET and HEAD (else 405; see allows_post), no bodies (413).
+/// Limits:    head_bytes_max, head_time_max, idle_time_max; GET and HEAD, and POST where it is
+///            allowed (else 405), no bodies (413).
 /// Invariant: exactly one `on_done`, as the last call, when the connection is over, also after a
 ///            hand-over; never from inside the constructor.
 /// Source:    RFC 9112; RFC 6455 section 4.2; MQTT 5.0 section 6 (subprotocol).
