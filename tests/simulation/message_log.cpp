@@ -27,7 +27,15 @@ struct Comparison {
                                       std::size_t start) {
     std::size_t next = start;
     std::size_t matched = 0;
+    // Of one that is in the log twice, the copy that arrived may be taken for the one overrun.
+    const auto has_a_copy_overrun = [&](const Seen& record) {
+        return std::any_of(log.begin(), log.end(), [&](const Seen& other) {
+            return other.seq < record.seq && other.seq < reading.overrun_below &&
+                   is_same(other, record);
+        });
+    };
     const auto may_be_missing = [&](const Seen& record) {
+        if (has_a_copy_overrun(record)) return true;
         return (record.qos == 0 && reading.may_lose_qos0) || record.seq < reading.overrun_below;
     };
     for (const Seen& got : reading.messages) {
