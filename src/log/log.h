@@ -48,7 +48,8 @@ public:
     virtual ~TopicInterest() = default;
     [[nodiscard]] virtual bool wants(std::string_view topic) const = 0;
 };
-/// Whether a message of the block has a topic that is wanted.
+/// Whether a message of the block has a topic that is wanted, or the block has a gap record: that
+/// is for everybody.
 [[nodiscard]] bool has_wanted(const Block& block, const TopicInterest& interest);
 
 /// What became of a `request`.
@@ -57,7 +58,7 @@ struct ReadAnswer {
     ReadStatus status = ReadStatus::blocks;  // blocks, at_end or too_old.
     std::vector<BlockRef> blocks;
     /// Where to read on: everything below was considered. With an interest, blocks without any
-    /// record that it wants may be missing before it (gaps and control records' blocks too).
+    /// record that it wants may be missing before it (control records' blocks too, gaps never).
     Seq up_to{};
 };
 

@@ -10,19 +10,10 @@ namespace firehose::log {
 namespace {
 
 constexpr std::size_t kTable = SIZE_MAX;
+constexpr std::size_t kTopics = SIZE_MAX - 1;
 constexpr std::size_t kEntryBytes = 160;  // Of an entry's own bookkeeping, about.
 /// Of one read, whatever it finds: what a reader thread does for one request.
 constexpr std::size_t kPlainBytesMax = std::size_t{4} << 20;
-
-/// A gap is for everybody: who reads past it must see it.
-[[nodiscard]] bool is_wanted(const Block& block, const TopicInterest& interest) {
-    for (std::size_t i = 0; i < block.count(); ++i) {
-        const Record record = block.record(i);
-        if (record.kind == RecordKind::gap) return true;
-        if (record.kind == RecordKind::message && interest.wants(record.topic)) return true;
-    }
-    return false;
-}
 
 }  // namespace
 
@@ -38,7 +29,9 @@ public:
         Read result;
         const auto table = frames(file, result.read);
         std::vector<bool> wanted;
-        if (interest != nullptr) wanted = frames_wanted(file, facts_, *table, *interest);
+        if (interest != nullptr) {
+            wanted = frames_wanted(*topics(file), facts_, *table, *interest);
+        }
         std::size_t taken = 0;
         std::size_t plain = 0;
         result.up_to = facts_.header().end_seq;
@@ -52,7 +45,7 @@ public:
             const auto blocks = frame(file, *table, i, result.read);
             for (const BlockRef& block : *blocks) {
                 if (block->end_seq() <= from) continue;
-                if (interest != nullptr && !is_wanted(*block, *interest)) continue;
+                if (interest != nullptr && !has_wanted(*block, *interest)) continue;
                 result.read.blocks.push_back(block);
                 taken += block->bytes().size();
                 if (taken < bytes_max) continue;
@@ -85,6 +78,15 @@ private:
         read.read_errors += table->read_errors;
         if (table->read_errors == 0) cache_.keep({id_, kTable}, table, table->memory_bytes());
         return table;
+    }
+
+    [[nodiscard]] std::shared_ptr<const TopicDictionary> topics(File& file) {
+        if (auto kept = cache_.find({id_, kTopics})) {
+            return std::static_pointer_cast<const TopicDictionary>(std::move(kept));
+        }
+        auto topics = std::make_shared<const TopicDictionary>(read_topics(file, facts_));
+        if (*topics) cache_.keep({id_, kTopics}, topics, (*topics)->capacity());
+        return topics;
     }
 
     [[nodiscard]] std::shared_ptr<const Blocks> frame(File& file, const SealedFrames& table,

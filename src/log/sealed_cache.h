@@ -12,7 +12,8 @@
 #include "log/kept_segment.h"
 #include "log/sealed_reader.h"
 
-/// What was read of sealed segments lately: frame tables and decoded frames, for all readers.
+/// What was read of sealed segments lately: frame tables, dictionaries and decoded frames, for all
+/// readers.
 ///
 /// Bounded by bytes; the least recently used goes first, and one entry larger than the bound is
 /// not kept at all. A segment itself keeps only the words of a SealedFile.
@@ -38,7 +39,7 @@ public:
 
 private:
     class Segment;
-    /// A frame's number in a segment; kTable for its frame table.
+    /// A frame's number in a segment; kTable for its frame table, kTopics for its dictionary.
     using Key = std::pair<std::uint64_t, std::size_t>;
     struct Entry {
         Key key;

@@ -118,17 +118,6 @@ private:
     return fits ? std::move(frames) : std::nullopt;
 }
 
-/// The dictionary's plain bytes.
-[[nodiscard]] std::optional<ByteBuffer> read_topics(File& file, const SealedFile& segment) {
-    if (!segment.index() || segment.index()->topics_plain_bytes > kTopicsPlainBytesMax) return {};
-    const IndexFooter& index = *segment.index();
-    const auto stored = read_all(file, index.topics_offset, index.topics_stored_bytes);
-    if (!stored || crc32c(*stored) != index.topics_crc) return {};
-    ByteBuffer plain(index.topics_plain_bytes);
-    if (!decompress(*stored, plain)) return {};
-    return plain;
-}
-
 /// Where the records start, if all of them are intact and fill the block.
 [[nodiscard]] std::optional<std::vector<std::uint32_t>> record_offsets(ByteSpan bytes,
                                                                        std::uint32_t count) {
@@ -229,11 +218,20 @@ SealedFrames read_frames(File& file, const SealedFile& segment) {
     return rebuilt;
 }
 
-std::vector<bool> frames_wanted(File& file, const SealedFile& segment, const SealedFrames& frames,
-                                const TopicInterest& interest) {
+TopicDictionary read_topics(File& file, const SealedFile& segment) {
+    if (!segment.index() || segment.index()->topics_plain_bytes > kTopicsPlainBytesMax) return {};
+    const IndexFooter& index = *segment.index();
+    const auto stored = read_all(file, index.topics_offset, index.topics_stored_bytes);
+    if (!stored || crc32c(*stored) != index.topics_crc) return {};
+    ByteBuffer plain(index.topics_plain_bytes);
+    if (!decompress(*stored, plain)) return {};
+    return plain;
+}
+
+std::vector<bool> frames_wanted(const TopicDictionary& topics, const SealedFile& segment,
+                                const SealedFrames& frames, const TopicInterest& interest) {
     std::vector<bool> wanted(frames.frames.size(), true);
     if (frames.is_rebuilt) return wanted;
-    const auto topics = read_topics(file, segment);
     if (!topics) return wanted;
     std::vector<bool> found(wanted.size(), false);
     TopicDictionaryReader reader{*topics, static_cast<std::uint32_t>(found.size())};

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -76,10 +77,14 @@ struct SealedFrames {
 
 [[nodiscard]] SealedFrames read_frames(File& file, const SealedFile& segment);
 
+/// The topic dictionary, as it is read: nothing when it is damaged.
+using TopicDictionary = std::optional<ByteBuffer>;
+[[nodiscard]] TopicDictionary read_topics(File& file, const SealedFile& segment);
+
 /// Which frames may hold a message that `interest` wants, or a gap record: one element a frame of
 /// `frames`. Lost frames always.
-[[nodiscard]] std::vector<bool> frames_wanted(File& file, const SealedFile& segment,
-                                              const SealedFrames& frames,
+[[nodiscard]] std::vector<bool> frames_wanted(const TopicDictionary& topics,
+                                              const SealedFile& segment, const SealedFrames& frames,
                                               const TopicInterest& interest);
 
 /// One topic of the dictionary, for inspection: in byte order, until `visit` returns false.

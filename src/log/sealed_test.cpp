@@ -132,7 +132,8 @@ TEST(SealedSegment, KnowsWhichFramesHoldATopic) {
     const SealedFrames table = read_frames(*rig.sealed, segment);
     for (const BlockRef& block : rig.blocks) {
         const std::string topic{block->record(0).topic};
-        const auto wanted = frames_wanted(*rig.sealed, segment, table, PrefixInterest{topic});
+        const auto wanted =
+            frames_wanted(read_topics(*rig.sealed, segment), segment, table, PrefixInterest{topic});
         for (std::size_t i = 0; i < table.frames.size(); ++i) {
             bool holds = false;
             for (const BlockRef& other : read_frame(*rig.sealed, table.frames[i]).blocks) {
@@ -144,7 +145,8 @@ TEST(SealedSegment, KnowsWhichFramesHoldATopic) {
             EXPECT_EQ(wanted[i], holds) << topic << " frame " << i;
         }
     }
-    const auto nothing = frames_wanted(*rig.sealed, segment, table, PrefixInterest{"other"});
+    const auto nothing =
+        frames_wanted(read_topics(*rig.sealed, segment), segment, table, PrefixInterest{"other"});
     EXPECT_EQ(std::count(nothing.begin(), nothing.end(), true), 0);
 }
 
@@ -159,7 +161,7 @@ TEST(SealedSegment, AFrameWithAGapRecordIsForEverybody) {
     const auto sealed = sealed_of(files, plain, 1);  // A frame a block.
     const SealedFile segment = opened(*sealed);
     const SealedFrames table = read_frames(*sealed, segment);
-    EXPECT_THAT(frames_wanted(*sealed, segment, table, PrefixInterest{"b"}),
+    EXPECT_THAT(frames_wanted(read_topics(*sealed, segment), segment, table, PrefixInterest{"b"}),
                 ElementsAre(false, true, false));
     EXPECT_EQ(all_of(*sealed).gaps.size(), 8u);
 }
@@ -190,7 +192,8 @@ TEST(SealedSegment, AFlippedByteCostsItsFrameAtMostAndNamesIt) {
         if (at >= data_end) {
             const SealedFile segment = opened(*rig.sealed);
             const SealedFrames frames = read_frames(*rig.sealed, segment);
-            const auto wanted = frames_wanted(*rig.sealed, segment, frames, PrefixInterest{"t/4"});
+            const auto wanted = frames_wanted(read_topics(*rig.sealed, segment), segment, frames,
+                                              PrefixInterest{"t/4"});
             EXPECT_TRUE(wanted.back());
         }
         rig.files.flip_byte(kSealed, at);

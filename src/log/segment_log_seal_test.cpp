@@ -160,5 +160,56 @@ TEST(SealedCache, ARareTopicCostsItsFrameAndTheIndex) {
     EXPECT_LT(file.bytes_read * 10, *file.size());
 }
 
+TEST(SealedCache, KeepsTheDictionaryWithinItsBound) {
+    MemoryFileSystem files;
+    std::vector<BlockRef> blocks;
+    for (std::uint64_t i = 0; i < 40; ++i) {
+        blocks.push_back(
+            placed_block(Seq{1 + i}, {Microseconds{1}}, {{"t/" + std::to_string(i), "payload"}}));
+    }
+    PlainSegment plain = plain_segment(files, blocks);
+    const auto sealed = sealed_of(files, plain, 300);
+    CountingFile file{*sealed};
+    SealedCache cache{1 << 20};
+    const auto segment = cache.add(*SealedFile::open(file));
+    const PrefixInterest none{"other"};
+    EXPECT_TRUE(segment->read(file, Seq{1}, SIZE_MAX, &none).read.blocks.empty());
+    const std::uint64_t read_once = file.bytes_read;
+    EXPECT_TRUE(segment->read(file, Seq{1}, SIZE_MAX, &none).read.blocks.empty());
+    EXPECT_EQ(file.bytes_read, read_once);
+    EXPECT_GT(cache.figures().bytes, 0u);
+}
+
+TEST(FilteredReads, NeverPassOverAGap) {
+    // Wherever it is: in memory, in a plain segment, in a sealed one.
+    for (int where = 0; where < 3; ++where) {
+        SCOPED_TRACE(where);
+        StandingClock clock;
+        MemoryFileSystem files;
+        CountingWaker waker;
+        SegmentLog log{{.mode = LogMode::disk,
+                        .memory_bytes = where == 0 ? std::size_t{1} << 20 : 1,
+                        .segment_bytes = 500,
+                        .seed = 7},
+                       files,
+                       clock,
+                       KeptLog{.log_id = 9, .end_seq = Seq{1}, .next_seq = Seq{100}}};
+        const AppenderId appender = log.add_appender(waker);
+        const ReaderId reader = log.add_reader(waker);
+        for (int i = 0; i < 20; ++i) {
+            static_cast<void>(log.append(appender, block_of({"payload"})));
+            while (log.write_step()) continue;
+        }
+        while (where == 2 && log.seal_step()) continue;
+        ASSERT_TRUE(
+            log.request(reader, Seq{1}, SIZE_MAX, 1, std::make_shared<PrefixInterest>("other")));
+        ASSERT_TRUE(log.read_step());
+        const ReadAnswer answer = std::move(log.take_answers(reader).at(0));
+        EXPECT_EQ(answer.status, ReadStatus::blocks);
+        EXPECT_EQ(payloads_of(answer.blocks), std::vector<std::string>{"(gap)"});
+        EXPECT_GT(answer.up_to, Seq{100});
+    }
+}
+
 }  // namespace
 }  // namespace firehose::log
