@@ -57,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(second->retain == record->retain && second->publisher == record->publisher);
     check(second->expires == record->expires && second->origin_time == record->origin_time);
     check(second->origin_id == record->origin_id);
+    check(second->is_erased == record->is_erased);
     check(second->inbound_packet_id == record->inbound_packet_id);
     check(as_text(second->properties) == as_text(record->properties));
     check(second->payload_is_utf8 == record->payload_is_utf8);

@@ -98,7 +98,8 @@ Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop>
       log_({.memory_bytes = settings.log.memory_bytes,
             .unwritten_bytes_max = settings.log.unwritten_bytes_max,
             .segment_bytes = settings.log.segment_bytes,
-            .bytes_max = settings.log.bytes},
+            .bytes_max = settings.log.bytes,
+            .cache_bytes = settings.log.cache_bytes},
            files_, clock_),
       log_threads_(log_) {}
 

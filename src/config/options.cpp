@@ -152,6 +152,13 @@ constexpr Option kOptions[] = {
      .max = 4_GiB,
      .field = &at<&Settings::log, &LogSettings::unwritten_bytes_max>,
      .doc = "Records that wait to be written. Past it publishers are not read from."},
+    {.key = "log.cache_bytes",
+     .type = Bytes{},
+     .value = 32_MiB,
+     .min = 1_MiB,
+     .max = 64_GiB,
+     .field = &at<&Settings::log, &LogSettings::cache_bytes>,
+     .doc = "What was read and decompressed of old segments lately, shared by all readers."},
 
     {.key = "limits.packet_bytes_max",
      .type = Bytes{},

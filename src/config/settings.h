@@ -43,6 +43,7 @@ struct LogSettings {
     std::uint64_t bytes = 0;
     std::uint64_t segment_bytes = 0;
     std::uint64_t unwritten_bytes_max = 0;
+    std::uint64_t cache_bytes = 0;
 };
 
 struct AuthSettings {

@@ -21,6 +21,15 @@ ByteSpan Block::record_bytes(std::size_t index) const noexcept {
     return ByteSpan{bytes_}.subspan(start, end - start);
 }
 
+BlockRef Block::erased(std::span<const std::size_t> indexes) const {
+    const auto copy = std::make_shared<Block>(*this);
+    for (const std::size_t index : indexes) {
+        const std::size_t size = record_bytes(index).size();
+        erase_record(std::span{copy->bytes_}.subspan(offsets_[index], size));
+    }
+    return copy;
+}
+
 std::uint32_t BlockBuilder::add(const Record& record) {
     if (block_ == nullptr) block_ = std::make_unique<Block>();
     FH_ASSERT(block_->bytes_.size() < std::numeric_limits<std::uint32_t>::max() / 4);

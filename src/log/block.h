@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -45,6 +46,8 @@ public:
     [[nodiscard]] ByteSpan record_bytes(std::size_t index) const noexcept;
     /// All records' bytes.
     [[nodiscard]] ByteSpan bytes() const noexcept { return bytes_; }
+    /// A copy in which these records are erased (record.h).
+    [[nodiscard]] std::shared_ptr<const Block> erased(std::span<const std::size_t> indexes) const;
     [[nodiscard]] AppenderId appender() const noexcept { return appender_; }
     /// 0 of a block that was read back.
     [[nodiscard]] Ticket ticket() const noexcept { return ticket_; }

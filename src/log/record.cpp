@@ -15,6 +15,7 @@ constexpr std::size_t kBodyBytesMin = 1 + 1 + 2 + 4;  // Kind, flags, two length
 constexpr std::uint8_t kQosMask = 0x03;
 constexpr std::uint8_t kRetainFlag = 0x04;
 constexpr std::uint8_t kUtf8Flag = 0x08;
+constexpr std::uint8_t kErasedFlag = 0x10;
 
 /// Tags below 0x80 have a length of one byte, the others one of four.
 enum class Tag : std::uint8_t {
@@ -138,6 +139,8 @@ void read_field(BodyReader& body, Record& record) {
     const bool is_possible = !body.is_broken() && static_cast<std::uint8_t>(record.kind) != 0 &&
                              record.qos <= 2 && record.payload.size() <= kPayloadBytesMax;
     if (!is_possible) return Failure{RecordDamage::field};
+    record.is_erased = (flags & kErasedFlag) != 0;
+    if (record.is_erased) record.payload = record.properties = {};  // Zeros in their place.
     return record;
 }
 
@@ -168,7 +171,8 @@ void encode_record(const Record& record, ByteBuffer& out) {
     out.resize(start + kRecordHeaderBytes);
     put(out, static_cast<std::uint8_t>(record.kind));
     put(out, static_cast<std::uint8_t>(record.qos | (record.retain ? kRetainFlag : 0) |
-                                       (record.payload_is_utf8 ? kUtf8Flag : 0)));
+                                       (record.payload_is_utf8 ? kUtf8Flag : 0) |
+                                       (record.is_erased ? kErasedFlag : 0)));
     put(out, static_cast<std::uint16_t>(record.topic.size()));
     append(out, record.topic);
     put(out, static_cast<std::uint32_t>(record.payload.size()));
@@ -188,6 +192,19 @@ void encode_record(const Record& record, ByteBuffer& out) {
     put(out.data() + start, static_cast<std::uint32_t>(body.size()));
     const ByteSpan length = ByteSpan{out}.subspan(start, 4);
     put(out.data() + start + 4, checksum(length, body));
+}
+
+void erase_record(std::span<std::byte> bytes) {
+    std::size_t size = 0;
+    const auto record = decode_checked_record(bytes, size);
+    FH_ASSERT(record.has_value() && size == bytes.size());
+    for (const ByteSpan part : {record->payload, record->properties}) {
+        if (part.empty()) continue;
+        std::fill_n(bytes.begin() + (part.data() - bytes.data()), part.size(), std::byte{0});
+    }
+    std::byte& flags = bytes[kRecordHeaderBytes + 1];
+    flags = (flags & ~std::byte{kUtf8Flag}) | std::byte{kErasedFlag};
+    put(bytes.data() + 4, checksum(bytes.first(4), bytes.subspan(kRecordHeaderBytes)));
 }
 
 bool is_record_intact(ByteSpan bytes, std::size_t& size) noexcept {

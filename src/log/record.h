@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -55,6 +56,7 @@ struct Record {
     RecordKind kind = RecordKind::message;
     std::uint8_t qos = 0;  // As published: 0, 1 or 2.
     bool retain = false;
+    bool is_erased = false;        // Taken back: payload and properties are gone.
     bool payload_is_utf8 = false;  // Checked, not claimed: doors may print the payload as text.
     std::string_view topic;        // At most 65,535 bytes.
     ByteSpan properties;           // MQTT 5 PUBLISH properties, no alias; at most 64 KiB.
@@ -81,6 +83,10 @@ enum class RecordDamage : std::uint8_t {
 
 /// The same without the checksum: for bytes that were checked once, when they were read.
 [[nodiscard]] Result<Record, RecordDamage> decode_checked_record(ByteSpan bytes, std::size_t& size);
+
+/// Overwrites the payload and properties of the record that fills `bytes` with zeros: it keeps its
+/// size, and is marked as erased. `bytes` were checked once.
+void erase_record(std::span<std::byte> bytes);
 
 /// Whether the record's checksum holds; `size` receives its size if it lies within `bytes` (0 if
 /// not, whatever the checksum).

@@ -236,6 +236,47 @@ TEST(Gap, SurvivesItsRecord) {
     EXPECT_EQ(gap_of({.kind = RecordKind::gap, .payload = backwards}), std::nullopt);
 }
 
+TEST(Record, ErasedKeepsItsSizeTopicAndWhatOthersNeed) {
+    Record record = full_record();
+    const std::string secret = "SECRET";
+    record.payload = record.properties = as_bytes(secret);
+    record.payload_is_utf8 = true;
+    ByteBuffer bytes;
+    encode_record(record, bytes);
+    const std::size_t size = bytes.size();
+    erase_record(bytes);
+    EXPECT_EQ(bytes.size(), size);
+    EXPECT_EQ(as_text(bytes).find("SECRET"), std::string_view::npos);
+    std::size_t taken = 0;
+    const auto erased = decode_record(bytes, taken);
+    ASSERT_TRUE(erased.has_value());
+    record.payload = record.properties = {};
+    record.payload_is_utf8 = false;
+    expect_same(*erased, record);
+    EXPECT_TRUE(erased->is_erased);
+    // Once more changes nothing; encoded again it is still known as erased.
+    const ByteBuffer once = bytes;
+    erase_record(bytes);
+    EXPECT_EQ(bytes, once);
+    bytes.clear();
+    encode_record(*erased, bytes);
+    EXPECT_TRUE(decode_record(bytes, taken)->is_erased);
+}
+
+TEST(Block, AnErasedCopyLeavesTheOriginalAlone) {
+    BlockBuilder builder;
+    for (const char* text : {"one", "two", "three"}) {
+        static_cast<void>(builder.add({.topic = "a", .payload = as_bytes(text)}));
+    }
+    const BlockRef block = builder.take();
+    const std::vector<std::size_t> middle{1};
+    const BlockRef erased = block->erased(middle);
+    EXPECT_EQ(as_text(erased->record(0).payload), "one");
+    EXPECT_TRUE(erased->record(1).is_erased);
+    EXPECT_EQ(as_text(erased->record(2).payload), "three");
+    EXPECT_EQ(as_text(block->record(1).payload), "two");
+}
+
 TEST(BlockBuilder, GivesRecordsBackInTheirOrder) {
     BlockBuilder builder;
     EXPECT_TRUE(builder.is_empty());

@@ -36,6 +36,7 @@ inline constexpr std::size_t kFrameBytesMax = std::size_t{64} << 20;
 struct Frame {
     static constexpr std::uint32_t kHasGaps = 1;
     static constexpr std::uint32_t kHasControl = 2;  // Other control records.
+    static constexpr std::uint32_t kHasKeep = 4;     // `keep` records that are not erased.
 
     std::uint64_t offset = 0;        // Of its header.
     std::uint32_t stored_bytes = 0;  // After the header; 0 only of a lost stretch (never stored).

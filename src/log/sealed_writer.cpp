@@ -97,6 +97,9 @@ private:
             } else {
                 frame_.flags |=
                     record.kind == RecordKind::gap ? Frame::kHasGaps : Frame::kHasControl;
+                if (record.kind == RecordKind::keep && !record.is_erased) {
+                    frame_.flags |= Frame::kHasKeep;
+                }
             }
         }
     }

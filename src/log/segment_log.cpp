@@ -31,7 +31,8 @@ template <class Index>
             .segment_bytes = options.segment_bytes,
             .segment_age = options.segment_age,
             .seed = options.seed ? *options.seed : random_seed(),
-            .first_seq = *options.first_seq};
+            .first_seq = *options.first_seq,
+            .cache_bytes = options.cache_bytes};
 }
 
 /// What `append` leaves of the reservation before it says that it is full.
@@ -261,9 +262,11 @@ std::optional<SegmentLog::Taken> SegmentLog::take_request() {
             const std::size_t index = (requests.next_reader + i) % count;
             Reader& reader = requests.readers[index];
             if (reader.requests.empty()) continue;
-            const Taken taken{ReaderId{static_cast<std::uint32_t>(index)}, reader.requests.front()};
+            const Taken taken{ReaderId{static_cast<std::uint32_t>(index)}, reader.requests.front(),
+                              requests.epoch};
             reader.requests.pop_front();
             ++reader.in_progress;
+            ++requests.in_progress[requests.epoch];
             requests.next_reader = index + 1;
             return taken;
         }
@@ -278,6 +281,7 @@ bool SegmentLog::read_step() {
     requests_.with([&](Requests& requests) {
         Reader& reader = requests.readers[slot(taken->reader)];
         --reader.in_progress;
+        --requests.in_progress[taken->epoch];
         reader.answers.push_back(std::move(answer));
         ++requests.answered_total;
     });

@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "base/waker.h"
 #include "log/block.h"
+#include "log/erase.h"
 #include "log/file.h"
 #include "log/kept_segment.h"
 #include "log/log.h"
@@ -57,10 +58,11 @@ struct SegmentLogOptions {
     std::size_t unwritten_bytes_max = std::size_t{64} << 20;
     std::uint64_t segment_bytes = std::uint64_t{64} << 20;
     std::uint64_t bytes_max = std::uint64_t{1} << 30;
-    std::uint64_t free_bytes_min = 0;   // disk: less on the file system: rule **Degraded**.
-    std::uint64_t hold_bytes = 0;       // disk: most that is held for durable sessions alone.
-    Microseconds segment_age{0};        // disk: an older segment is closed; 0: never.
-    Microseconds history_age{0};        // disk: older segments go; 0: never.
+    std::uint64_t free_bytes_min = 0;  // disk: less on the file system: rule **Degraded**.
+    std::uint64_t hold_bytes = 0;      // disk: most that is held for durable sessions alone.
+    Microseconds segment_age{0};       // disk: an older segment is closed; 0: never.
+    Microseconds history_age{0};       // disk: older segments go; 0: never.
+    std::size_t cache_bytes = std::size_t{32} << 20;  // Of sealed segments, decoded.
     std::optional<Seq> first_seq;       // memory; without: the wall clock's microseconds.
     std::optional<std::uint64_t> seed;  // Of the segments' salts; without: the kernel's.
 };
@@ -114,6 +116,18 @@ public:
     /// Housekeeper: a frame or so of the oldest closed plain segment. True: call again.
     bool seal_step();
 
+    // Erasing: the housekeeper's.
+
+    /// What `selection` covers of what is in the log now loses its payload and properties, in
+    /// memory and in the files. One at a time; it ends with `done`.
+    void begin_erase(std::shared_ptr<const EraseSelection> selection);
+    [[nodiscard]] EraseStep erase_step();
+    [[nodiscard]] EraseProgress erase_progress() const { return store_.erase_progress(); }
+
+    /// The first position whose time is at or after `time`; end() when there is none yet. Reads
+    /// files: not for shards.
+    [[nodiscard]] Seq seq_at(WallTime time);
+
     static constexpr Microseconds kRetryDelay{100'000};
     static constexpr Microseconds kRetryDelayMax{1'000'000};
 
@@ -163,10 +177,13 @@ private:
         std::size_t next_reader = 0;  // Round robin.
         std::uint64_t requested_total = 0;
         std::uint64_t answered_total = 0;
+        std::size_t epoch = 0;  // Of requests that are taken now: 0 or 1.
+        std::array<std::size_t, 2> in_progress{};
     };
     struct Taken {
         ReaderId reader{};
         Request request;
+        std::size_t epoch = 0;
     };
     template <std::size_t Max>
     struct Wakers {
@@ -206,6 +223,10 @@ private:
     void publish_oldest(const Floors& floors) noexcept;
     [[nodiscard]] bool drop_expendable();
     [[nodiscard]] bool is_expendable(const SegmentStore::Oldest& oldest) const;
+    [[nodiscard]] bool is_stored_to(Seq limit) const;
+    [[nodiscard]] bool erase_in_memory();
+    void begin_read_epoch();
+    [[nodiscard]] bool is_read_epoch_over() const;
     [[nodiscard]] std::optional<Taken> take_request();
     [[nodiscard]] ReadAnswer perform(const Request& request);
 
@@ -227,6 +248,15 @@ private:
     Wakers<kReadersMax> reader_wakers_;
     std::atomic<Waker*> writer_{nullptr};
     std::atomic<Waker*> readers_{nullptr};
+    // The housekeeper's own.
+    struct Erasing {
+        enum class Phase : std::uint8_t { unwritten, segments, memory, readers };
+        std::shared_ptr<const EraseSelection> selection;
+        Seq limit{};  // One past what was in the log.
+        Phase phase = Phase::unwritten;
+        Seq at{};  // Of the memory.
+    };
+    std::optional<Erasing> erasing_;
     // The writer's own.
     unsigned failures_ = 0;  // In a row.
     MonotonicTime retry_at_{};

@@ -98,7 +98,7 @@ bool SegmentLog::write_to_disk() {
     }
     const std::vector<BlockRef> blocks = take_unwritten();
     if (blocks.empty() && failures_ == 0) {
-        store_.close_if_old(clock_.wall());
+        store_.close_if_due(clock_.wall());
         return false;
     }
     std::size_t stored = 0;
@@ -307,7 +307,10 @@ bool SegmentLog::write_to_window() {
         return false;
     }
     const std::vector<BlockRef> blocks = take_unwritten();
-    if (blocks.empty()) return false;
+    if (blocks.empty()) {
+        store_.close_if_due(clock_.wall());
+        return false;
+    }
     std::size_t written = 0;
     const auto done = store_.write(blocks, written);
     note_stored(std::span{blocks}.first(written));

@@ -10,6 +10,39 @@
 #include "log/segment_reader.h"
 
 namespace firehose::log {
+namespace {
+
+constexpr std::size_t kFindBytes = std::size_t{256} << 10;
+
+/// The first position of a plain segment whose time is at or after `time`.
+[[nodiscard]] Seq find_time(File& file, SegmentStretch stretch,
+                            const std::vector<BlockIndexEntry>& index, WallTime time) {
+    // An entry whose header cannot be read counts as late: then the search begins before it.
+    const auto is_before = [&](const BlockIndexEntry& entry) {
+        const auto bytes = read_all(file, entry.offset, kBlockHeaderBytes);
+        const auto header = bytes ? decode_block_header(*bytes, stretch.salt, entry.offset)
+                                  : std::optional<BlockHeader>{};
+        return header && header->time < time;
+    };
+    const auto after = std::partition_point(index.begin(), index.end(), is_before);
+    if (after != index.begin()) {
+        stretch.begin = std::prev(after)->offset;
+        stretch.begin_seq = std::prev(after)->first_seq;
+    }
+    while (stretch.begin < stretch.end) {
+        const SegmentRead read = read_segment(file, stretch, stretch.begin_seq, kFindBytes);
+        for (const BlockRef& block : read.blocks) {
+            if (block->time() >= time) return block->first_seq();
+        }
+        if (read.blocks.empty() || read.end <= stretch.begin) break;
+        stretch.begin = read.end;
+        stretch.begin_seq = read.blocks.back()->end_seq();
+    }
+    return stretch.end_seq;
+}
+
+}  // namespace
+
 SegmentStore::SegmentStore(const SegmentStoreOptions& options, FileSystem& files, KeptLog& kept)
     : options_(options), files_(files), random_(options.seed), cache_(options.cache_bytes) {
     state_.with([&](State& state) { state.floor = options.first_seq; });
@@ -46,7 +79,7 @@ IoResult SegmentStore::write(std::span<const BlockRef> blocks, std::size_t& writ
     written = 0;
     while (written < blocks.size()) {
         const auto rest = blocks.subspan(written);
-        close_if_old(rest.front()->time());
+        close_if_due(rest.front()->time());
         std::size_t count = current_ == nullptr ? 0 : batch_size(rest);
         if (count == 0) {
             const Block& first = *rest.front();
@@ -78,10 +111,14 @@ void SegmentStore::close_current() {
     current_ = nullptr;
 }
 
-void SegmentStore::close_if_old(WallTime now) {
+void SegmentStore::close_if_due(WallTime now) {
     if (current_ == nullptr || !current_->kept.has_blocks()) return;
-    const Microseconds age = now - current_->kept.header.created;
-    if (options_.segment_age.count() != 0 && age >= options_.segment_age) close_current();
+    const SegmentHeader& header = current_->kept.header;
+    const Microseconds age = now - header.created;
+    const bool is_old = options_.segment_age.count() != 0 && age >= options_.segment_age;
+    if (is_old || number(header.first_seq) < close_below_.load(std::memory_order_relaxed)) {
+        close_current();
+    }
 }
 
 /// Whatever a failed write or sync left behind is never looked at: `bytes` does not count it.
@@ -208,6 +245,7 @@ IoResult SegmentStore::write_batch(std::span<const BlockRef> blocks) {
         segment.bytes = segment.disk_bytes = end;
         segment.end_seq = blocks.back()->end_seq();
         segment.end_time = blocks.back()->time();
+        segment.header.seq_limit = limit;  // Its sealed form has no block headers that say it.
         segment.index.insert(segment.index.end(), entries.begin(), entries.end());
         state.figures.bytes += end - begin;
     });
@@ -349,6 +387,35 @@ bool SegmentStore::read(Seq from, std::size_t bytes_max, const TopicInterest* in
         if (interest == nullptr || has_wanted(*block, *interest)) out.push_back(std::move(block));
     }
     return true;
+}
+
+Seq SegmentStore::position_of(WallTime time) {
+    Seq end{};
+    SegmentStretch stretch;
+    std::vector<BlockIndexEntry> index;
+    Segment* segment = state_.with([&](State& state) -> Segment* {
+        const auto found =
+            std::partition_point(state.segments.begin(), state.segments.end(),
+                                 [&](const auto& s) { return s->kept.end_time < time; });
+        end = state.segments.empty() ? state.floor : state.segments.back()->kept.end_seq;
+        if (found == state.segments.end()) return nullptr;
+        Segment& chosen = **found;
+        ++chosen.pins;
+        end = chosen.kept.end_seq;
+        index = chosen.kept.index;
+        stretch = {.salt = chosen.kept.header.salt,
+                   .begin = kSegmentHeaderBytes,
+                   .end = chosen.kept.bytes,
+                   .begin_seq = chosen.kept.header.first_seq,
+                   .end_seq = chosen.kept.end_seq};
+        return &chosen;
+    });
+    if (segment == nullptr) return end;
+    File& file = *segment->kept.file;
+    const Seq found = segment->kept.sealed ? segment->kept.sealed->position_of(file, time)
+                                           : find_time(file, stretch, index, time);
+    unpin(*segment);
+    return std::min(found, end);
 }
 
 SegmentStore::Figures SegmentStore::figures() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,12 +16,14 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "log/block.h"
+#include "log/erase.h"
 #include "log/file.h"
 #include "log/kept_segment.h"
 #include "log/log.h"
 #include "log/sealed_cache.h"
 #include "log/sealed_writer.h"
 #include "log/segment_format.h"
+#include "log/segment_rewriter.h"
 
 /// The segment files: blocks go in at the end, are read back by seq, and leave with the oldest
 /// segment.
@@ -75,8 +78,9 @@ public:
     [[nodiscard]] IoResult write(std::span<const BlockRef> blocks, std::size_t& written);
     /// A new segment whose blocks begin at `first` or later. Also renews the reservation.
     [[nodiscard]] IoResult open_segment(Seq first, WallTime time);
-    /// Closes the open segment if it has blocks and is older than `segment_age`.
-    void close_if_old(WallTime now);
+    /// Closes the open segment if it has blocks and is older than `segment_age`, or is to be
+    /// erased from.
+    void close_if_due(WallTime now);
     /// The closing header after a clean stop, synced.
     [[nodiscard]] IoResult write_closing(Seq end, WallTime time);
     /// Kept: no record may get a seq from here on.
@@ -104,6 +108,14 @@ public:
     /// start.
     [[nodiscard]] bool seal_step();
 
+    // Erasing: the housekeeper's, like sealing.
+
+    /// Segments that begin below `limit` lose what is covered. One at a time; it ends with `done`.
+    void begin_erase(std::shared_ptr<const EraseSelection> selection, Seq limit);
+    /// A frame or so. Sealing stands still meanwhile.
+    [[nodiscard]] EraseStep erase_step();
+    [[nodiscard]] EraseProgress erase_progress() const;
+
     // Reading.
 
     /// False: `from` is below what is kept. Else the blocks from the one that holds `from` on (or
@@ -111,6 +123,10 @@ public:
     /// store ends before it. Blocks without anything for `interest` (null: all) may be missing.
     [[nodiscard]] bool read(Seq from, std::size_t bytes_max, const TopicInterest* interest,
                             std::vector<BlockRef>& out, Seq& up_to);
+
+    /// The first position whose time is at or after `time`; where the segments end if there is
+    /// none. Reads files.
+    [[nodiscard]] Seq position_of(WallTime time);
 
     [[nodiscard]] Figures figures() const;
 
@@ -127,6 +143,16 @@ private:
         std::string name;
         std::unique_ptr<File> out;
         Sealer sealer;
+    };
+    /// What is being erased; a segment that is at work is pinned.
+    struct Erasing {
+        std::shared_ptr<const EraseSelection> selection;
+        Seq limit{};
+        Seq at{};  // Segments that end here or before are done.
+        Segment* segment = nullptr;
+        std::unique_ptr<SegmentRewriter> rewriter;
+        std::string name;           // Of `out`, while kept.
+        std::unique_ptr<File> out;  // Null: it is looked through.
     };
     struct State {
         std::vector<std::unique_ptr<Segment>> segments;  // Oldest first.
@@ -147,15 +173,25 @@ private:
     [[nodiscard]] Segment* pin(Seq from, bool& is_too_old, SegmentStretch& stretch);
     void unpin(Segment& segment);
     [[nodiscard]] bool begin_sealing();
-    [[nodiscard]] IoResult replace_by_sealed();
+    void step_sealing();
+    [[nodiscard]] IoResult replace(Segment& old, std::string& name, std::unique_ptr<File> out);
     void end_sealing(bool is_done);
+    [[nodiscard]] EraseStep erase_next();
+    [[nodiscard]] Result<bool, std::error_code> rewrite_step();
+    [[nodiscard]] IoResult end_rewriting();
+    void stop_rewriting();
+    [[nodiscard]] EraseStep finish_erasing();
 
     const SegmentStoreOptions options_;
     FileSystem& files_;
     Random random_;
     SealedCache cache_;
     Locked<State> state_;
-    std::optional<Sealing> sealing_;  // The housekeeper's.
+    std::atomic<std::uint64_t> close_below_{0};  // Open segments that begin below are closed.
+    // The housekeeper's:
+    std::optional<Sealing> sealing_;
+    std::optional<Erasing> erasing_;
+    EraseProgress erase_progress_;
     // The writer's:
     Segment* current_ = nullptr;       // The open one: the last of `segments`.
     std::vector<std::string> spares_;  // Files without blocks, to be removed after the next one.

@@ -9,17 +9,22 @@
 namespace firehose::log {
 
 bool SegmentStore::seal_step() {
-    if (!options_.is_kept) return false;
+    if (!options_.is_kept || erasing_) return false;
     if (!sealing_) return begin_sealing();
+    step_sealing();
+    return true;
+}
+
+void SegmentStore::step_sealing() {
     const auto step = sealing_->sealer.step();
-    if (step && *step) return true;
-    IoResult done = step ? replace_by_sealed() : IoResult{Failure{step.error()}};
+    if (step && *step) return;
+    IoResult done = step ? replace(*sealing_->segment, sealing_->name, std::move(sealing_->out))
+                         : IoResult{Failure{step.error()}};
     if (!done) {
         FH_LOG(warn, "log_segment_stays_plain", {"file", sealing_->segment->kept.name},
                {"error", done.error().message()});
     }
     end_sealing(done.has_value());
-    return true;
 }
 
 bool SegmentStore::begin_sealing() {
@@ -57,21 +62,25 @@ bool SegmentStore::begin_sealing() {
     return true;
 }
 
-/// The sealed file has its name, durably, before the plain one loses its own.
-IoResult SegmentStore::replace_by_sealed() {
-    const auto opened = SealedFile::open(*sealing_->out);
+/// The sealed file `out`, named `name`, takes the place of `old`, which the caller has pinned: it
+/// has its name, durably, before a plain one loses its own. `name` follows it.
+IoResult SegmentStore::replace(Segment& old, std::string& name, std::unique_ptr<File> out) {
+    const auto opened = SealedFile::open(*out);
     if (!opened || !opened->is_whole()) {
         return Failure{std::make_error_code(std::errc::io_error)};
     }
-    Segment& old = *sealing_->segment;
-    const std::string name = segment_name(old.kept.header.number, true);
-    if (auto done = files_.rename(sealing_->name, name); !done) return done;
-    sealing_->name = name;
-    if (auto done = files_.sync_folder(); !done) return done;
-
+    IoResult synced;
+    if (options_.is_kept) {
+        const std::string final_name = segment_name(old.kept.header.number, true);
+        if (auto done = files_.rename(name, final_name); !done) return done;
+        name = final_name;
+        synced = files_.sync_folder();
+        // Under a name of its own it is still nothing but a second copy.
+        if (!synced && old.kept.name != name) return synced;
+    }
     auto fresh = std::make_unique<Segment>();
     fresh->kept = {.name = name,
-                   .file = std::move(sealing_->out),
+                   .file = std::move(out),
                    .header = opened->header(),
                    .bytes = opened->file_bytes(),
                    .disk_bytes = opened->file_bytes(),
@@ -79,20 +88,25 @@ IoResult SegmentStore::replace_by_sealed() {
                    .end_time = old.kept.end_time,
                    .index = {},
                    .sealed = cache_.add(*opened)};
-    const std::string plain = old.kept.name;
+    const std::string old_name = old.kept.name;
     const bool is_there = state_.with([&](State& state) {
         const auto found = std::find_if(state.segments.begin(), state.segments.end(),
                                         [&](const auto& s) { return s.get() == &old; });
         if (found == state.segments.end()) return false;  // Dropped meanwhile.
         state.figures.bytes += fresh->kept.disk_bytes;
         state.figures.bytes -= old.kept.disk_bytes;
-        ++state.figures.sealed_total;
+        if (!old.kept.sealed) ++state.figures.sealed_total;
         std::swap(*found, fresh);
-        state.retired.push_back(std::move(fresh));  // We hold a pin of it.
+        state.retired.push_back(std::move(fresh));  // The caller holds a pin of it.
         return true;
     });
-    static_cast<void>(files_.remove(is_there ? plain : name));
-    return {};
+    if (!options_.is_kept) return {};
+    if (!is_there) {
+        static_cast<void>(files_.remove(name));
+    } else if (old_name != name) {
+        static_cast<void>(files_.remove(old_name));
+    }
+    return synced;
 }
 
 void SegmentStore::end_sealing(bool is_done) {
