@@ -54,7 +54,7 @@ TEST(Exchange, ARefusedPublishWhoseConnectionBrokeIsAppendedWhenItIsRepeated) {
     again.connects("p", false, 1'000);
     again.sends(mqtt::Publish{.dup = true, .qos = Qos::exactly_once, .topic = "t", .packet_id = 9});
     EXPECT_THAT(again.take(), ElementsAre(PacketType::connack, PacketType::pubrec));
-    EXPECT_EQ(bus.log.metrics().records_total, 1u);
+    EXPECT_EQ(bus.log.metrics().records_total, 3u);  // Opened, opened again, the message once.
 }
 
 TEST(Exchange, ATakenOverPublishIsAnsweredToTheNewConnectionWhenItIsDurable) {
@@ -66,11 +66,11 @@ TEST(Exchange, ATakenOverPublishIsAnsweredToTheNewConnectionWhenItIsDurable) {
     Peer again{bus, Version::v5};
     again.connects("p", false, 1'000);
     again.sends(mqtt::Publish{.dup = true, .qos = Qos::exactly_once, .topic = "t", .packet_id = 9});
-    EXPECT_THAT(again.take(), ElementsAre(PacketType::connack));
+    EXPECT_THAT(again.take(), IsEmpty());  // That it was opened again is not durable either.
     bus.delayed.let_durable();
     bus.turn();
-    EXPECT_THAT(again.take(), ElementsAre(PacketType::pubrec));
-    EXPECT_EQ(bus.log.metrics().records_total, 1u);
+    EXPECT_THAT(again.take(), ElementsAre(PacketType::connack, PacketType::pubrec));
+    EXPECT_EQ(bus.log.metrics().records_total, 3u);  // Opened, opened again, the message once.
 }
 
 /// The control records in the log, in order, with the packet ids they name: "assigned 1 2".

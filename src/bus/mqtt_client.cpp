@@ -195,6 +195,9 @@ MqttClient::Flow MqttClient::on_disconnect(const mqtt::Disconnect& packet) {
         const auto expiry =
             session::expiry_after_disconnect(terms_, packet.session_expiry_s, limits_);
         if (!expiry) return fail(expiry.error());
+        if (session_->expiry_s != *expiry && *expiry != 0 && shard_.takes_durable()) {
+            shard_.record(*session_, session::SessionOpened{session_->key, *expiry});
+        }
         session_->expiry_s = *expiry;
     }
     end(packet.reason == mqtt::ReasonCode::success ? session::ConnectionEnd::disconnected
@@ -237,7 +240,9 @@ void MqttClient::flush_answers() {
 }
 
 void MqttClient::on_placed() {
-    if (!is_closing_ && durability_ == Durability::memory) flush_answers();
+    if (!is_closing_ && hold_ != Hold::connack && durability_ == Durability::memory) {
+        flush_answers();
+    }
 }
 
 template <class Packet>
@@ -253,6 +258,12 @@ template void MqttClient::send_after(log::Ticket, const mqtt::Unsuback&);
 
 void MqttClient::on_durable(log::Ticket up_to) {
     if (session_ == nullptr || is_closing_) return;
+    if (hold_ == Hold::connack) {
+        if (up_to < connack_ticket_) return;
+        welcome();
+        release();
+        return;
+    }
     while (!deferred_.empty() && deferred_.front().first <= up_to) {
         scratch_ = std::move(deferred_.front().second);
         deferred_.pop_front();
@@ -263,6 +274,10 @@ void MqttClient::on_durable(log::Ticket up_to) {
 
 void MqttClient::on_refused(log::Ticket ticket) {
     if (session_ == nullptr || is_closing_) return;
+    if (hold_ == Hold::connack) {
+        if (ticket == connack_ticket_) refuse(mqtt::ReasonCode::server_unavailable, "");
+        return;
+    }
     const bool is_owed = std::any_of(deferred_.begin(), deferred_.end(),
                                      [=](const auto& waits) { return waits.first == ticket; });
     if (is_owed) {
@@ -280,7 +295,7 @@ MqttClient::Flow MqttClient::hold_back(Hold reason) {
     held_since_ = shard_.now();
     if (keep_alive_) keep_alive_->on_held(shard_.now());
     stream_->set_reading(false);
-    if (reason != Hold::authentication) shard_.hold(*this);
+    if (reason != Hold::authentication && reason != Hold::connack) shard_.hold(*this);
     return Flow::stop;
 }
 
@@ -290,6 +305,7 @@ void MqttClient::on_maybe_released() {
     switch (hold_) {
         case Hold::none:
         case Hold::authentication:
+        case Hold::connack:
             return;
         case Hold::window:
             is_over = session_->inbound.can_admit();
@@ -333,7 +349,7 @@ MqttClient::Flow MqttClient::disconnect(mqtt::ReasonCode reason, std::string_vie
     FH_LOG(debug, "client_disconnected", {"client", identity().client_id},
            {"reason", mqtt::name(reason)}, {"statement", statement});
     // Before 5.0 a server has no DISCONNECT: it closes. [MQTT-4.13.1-1]
-    if (version_ == mqtt::Version::v5 && session_ != nullptr) {
+    if (version_ == mqtt::Version::v5 && session_ != nullptr && hold_ != Hold::connack) {
         mqtt::encode(mqtt::Disconnect{.reason = reason}, *version_, scratch_);
         send_encoded();
     }
@@ -386,6 +402,12 @@ void MqttClient::end_session_part(session::ConnectionEnd how) {
     shard_.on_session_left(session, how);
 }
 
+Seq MqttClient::cursor() const {
+    if (owes()) return session_->owed.front();
+    // Until CONNACK it has not begun to read.
+    return hold_ == Hold::connack ? cursor_ : position();
+}
+
 // Time.
 
 void MqttClient::on_tick() {
@@ -401,6 +423,10 @@ void MqttClient::on_tick() {
     if (keep_alive_->is_expired(now)) {  // [MQTT-3.1.2-22]
         shard_.metrics_.keep_alive_timeouts.add();
         std::ignore = disconnect(mqtt::ReasonCode::keep_alive_timeout, "MQTT-3.1.2-22");
+        return;
+    }
+    if (hold_ == Hold::connack && now - held_since_ > shard_.settings().publish_stall_max) {
+        refuse(mqtt::ReasonCode::server_unavailable, "");
         return;
     }
     const Microseconds held_max = keep_alive_->held_max(shard_.settings().publish_stall_max);

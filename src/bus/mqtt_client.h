@@ -66,9 +66,11 @@ public:
     /// Another connection took the session over [MQTT-3.1.4-3].
     void on_taken_over();
     void send_sys(const SysTopics::Values& values, const std::vector<std::string>* only) override;
+    /// The first position that was not handed over: what its session remembers.
+    [[nodiscard]] Seq cursor() const;
 
 private:
-    enum class Hold : std::uint8_t { none, authentication, window, log, replies };
+    enum class Hold : std::uint8_t { none, authentication, connack, window, log, replies };
     struct RetainedCopies {
         std::string filter;
         Seq max_seq{};
@@ -106,8 +108,11 @@ private:
     // on_connect.cpp
     [[nodiscard]] Flow on_connect(const mqtt::Frame& frame);
     void accept();
+    void welcome();
     void refuse(mqtt::ReasonCode reason, std::string_view statement);
-    void take_session();
+    [[nodiscard]] bool take_session();
+    [[nodiscard]] ClientSession* resumable(const std::string& key);
+    void open_session(ClientSession& session);
 
     // on_publish.cpp
     [[nodiscard]] Flow on_publish(const mqtt::Publish& publish);
@@ -120,6 +125,7 @@ private:
     [[nodiscard]] mqtt::ReasonCode subscribe_one(const mqtt::Subscribe::Entry& entry,
                                                  std::uint32_t id);
     [[nodiscard]] Flow on_unsubscribe(const mqtt::Unsubscribe& unsubscribe);
+    void note_sys();
     void enter_index();
     void leave_index();
     void refresh_index();
@@ -159,6 +165,7 @@ private:
     std::optional<session::KeepAlive> keep_alive_;
     std::optional<session::TopicAliases> aliases_;
     ClientSession* session_ = nullptr;
+    log::Ticket connack_ticket_{};  // Of what CONNECT recorded; 0: nothing.
     std::optional<TailIndex::Slot> slot_;
     TailIndex* slot_index_ = nullptr;  // Where slot_ is.
     std::deque<RetainedCopies> retained_;

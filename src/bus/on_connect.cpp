@@ -87,18 +87,32 @@ void MqttClient::on_auth(AuthResult result) {
             return;
     }
     accept();
-    if (!is_closing_) release();
+    if (!is_closing_ && hold_ != Hold::connack) release();
 }
 
 void MqttClient::refuse(mqtt::ReasonCode reason, std::string_view statement) {
     shard_.metrics_.connects_refused.add();
     FH_LOG(info, "client_refused", {"reason", mqtt::name(reason)}, {"statement", statement});
-    send(mqtt::Connack{.reason = reason});  // [MQTT-3.1.4-2]
-    end(session::ConnectionEnd::lost, true);
+    send(mqtt::Connack{.reason = reason});            // [MQTT-3.1.4-2]
+    end(session::ConnectionEnd::disconnected, true);  // Its will was never armed.
 }
 
 void MqttClient::accept() {
-    take_session();
+    shard_.settle();
+    if (!take_session()) {
+        refuse(mqtt::ReasonCode::server_unavailable, "");  // Rule **Degraded**.
+        return;
+    }
+    if (session_->is_durable() && connack_ticket_ != log::Ticket{}) {
+        // What CONNECT recorded is durable before the client hears of it; what it sends waits.
+        shard_.await_ticket(connack_ticket_, *session_);
+        std::ignore = hold_back(Hold::connack);
+        return;
+    }
+    welcome();
+}
+
+void MqttClient::welcome() {
     const bool session_present = session_present_;
     send(session::connack(terms_, limits_, session_present));
     FH_LOG(debug, "client_connected", {"client", terms_.client_id},
@@ -106,6 +120,7 @@ void MqttClient::accept() {
            {"session_present", static_cast<int>(session_present)});
     // The log is read from where the session stopped; QoS 0 only from now on.
     if (session_present && !session_->subscriptions.is_empty()) {
+        note_sys();
         session_->qos_0_from = shard_.tail_position();
         reads_durable_ = wants_durable();
         cursor_ = reads_durable_ ? session_->cursor : shard_.tail_position();
@@ -116,42 +131,31 @@ void MqttClient::accept() {
     shard_.queue_pull(*this);
 }
 
-/// Finds, makes, or takes over the session [MQTT-3.1.4-3], [MQTT-3.1.2-4], [MQTT-3.1.2-5].
-void MqttClient::take_session() {
-    shard_.settle();
+/// Finds, makes, or takes over the session [MQTT-3.1.4-3], [MQTT-3.1.2-4], [MQTT-3.1.2-5]. False:
+/// that would have to be recorded, and cannot be.
+bool MqttClient::take_session() {
     Identity who{.user_name = std::nullopt, .client_id = terms_.client_id};
     if (has_user_name_) who.user_name = user_name_;
     std::string key = SessionStore::key_of(who, is_standard_, id_);
     ClientSession* session = shard_.sessions_.find(key);
-    if (session != nullptr && session->client != nullptr) {
-        shard_.metrics_.sessions_taken_over.add();
-        session->client->on_taken_over();
-        session = shard_.sessions_.find(key);  // It may have ended with its connection.
+    const bool is_to_record = terms_.is_durable() || (session != nullptr && session->is_recorded);
+    if (is_to_record && !shard_.takes_durable()) {
+        if (session != nullptr && session->client == nullptr) shard_.sessions_.retire(*session);
+        return false;
     }
-    if (session != nullptr && terms_.clean_start) {
-        shard_.end_session(*session);
-        session = nullptr;
-    }
+    if (session != nullptr) session = resumable(key);
     session_present_ = session != nullptr;
     if (session == nullptr) {
-        session =
-            &shard_.sessions_.make(std::move(key), std::move(who), shard_.settings().owed_refs);
+        session = &shard_.sessions_.make(std::move(key), std::move(who));
+        session->cursor = shard_.tail_position();
     }
     session->client = this;
-    session->expiry_s = terms_.session_expiry_s;
-    session->ends_at.reset();
-    session->will_due_at.reset();
-    session->will.on_resumed();  // [MQTT-3.1.3-9]
-    session->will = std::exchange(pending_will_, {});
-    if (const session::WillMessage* will = session->will.message()) {
-        // One that may not be published is not armed; the CONNECT succeeds (rule **Wills**).
-        if (will->topic.starts_with('$') ||
-            !shard_.shared_.acl.may_write(session->identity, will->topic)) {
-            session->will.disarm();
-            shard_.metrics_.publishes_denied.add();
-        }
-    }
-    const bool is_recorded = session->expiry_s != 0;
+    cursor_ = session->cursor;
+    open_session(*session);
+    // Everything before it was linked by `accept`.
+    connack_ticket_ =
+        session->recorded == shard_.pending_ticket_ ? session->recorded : log::Ticket{};
+    const bool is_recorded = session->is_durable();
     const bool answers_at_placed = durability_ == Durability::memory;
     session->inbound.on_connected(
         terms_.version, terms_.inbound_window,
@@ -162,6 +166,43 @@ void MqttClient::take_session() {
     keep_alive_.emplace(terms_.keep_alive_s, shard_.now());
     aliases_.emplace(terms_.inbound_alias_max);
     shard_.on_session_joined();
+    return true;
+}
+
+/// Takes the known session with that key from its connection, and ends it where it is not to go
+/// on: then null.
+ClientSession* MqttClient::resumable(const std::string& key) {
+    ClientSession* session = shard_.sessions_.find(key);
+    if (session->client != nullptr) {
+        shard_.metrics_.sessions_taken_over.add();
+        session->client->on_taken_over();
+        session = shard_.sessions_.find(key);  // It may have ended with its connection.
+    }
+    if (session == nullptr) return nullptr;
+    if (terms_.clean_start) {
+        shard_.end_session(*session);
+        return nullptr;
+    }
+    session->will.on_resumed();  // [MQTT-3.1.3-9]
+    shard_.note_will(*session);
+    if (session->is_durable()) return session;
+    shard_.end_session(*session);  // Only its will had outlived a restart.
+    return nullptr;
+}
+
+/// Records what CONNECT changes of the session.
+void MqttClient::open_session(ClientSession& session) {
+    const bool is_changed = session.expiry_s != terms_.session_expiry_s;
+    session.expiry_s = terms_.session_expiry_s;
+    // Its row may say that it is away and how long yet: unless it never expires, that is over.
+    const bool was_counted_down = session.ends_at.has_value();
+    session.ends_at.reset();
+    const bool is_new = session.is_durable() && !session.is_recorded;
+    if (is_new || (session.is_recorded && (is_changed || was_counted_down))) {
+        session.is_recorded = true;
+        shard_.record(session, session::SessionOpened{session.key, session.expiry_s});
+    }
+    shard_.arm_will(session, std::exchange(pending_will_, {}));
 }
 
 }  // namespace firehose::bus

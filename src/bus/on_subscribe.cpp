@@ -8,15 +8,39 @@
 
 // SUBSCRIBE and UNSUBSCRIBE take effect at one position of the log.
 namespace firehose::bus {
+namespace {
+
+constexpr mqtt::ReasonCode kGrantedMax{2};  // Larger ones refuse.
+
+}  // namespace
 
 MqttClient::Flow MqttClient::on_subscribe(const mqtt::Subscribe& subscribe) {
-    shard_.settle();
+    const bool is_recorded = session_->is_durable();
+    if (is_recorded && shard_.is_log_full()) return hold_back(Hold::log);
     mqtt::Suback suback{.packet_id = subscribe.packet_id};  // [MQTT-3.8.4-2]
+    if (is_recorded && !shard_.takes_durable()) {
+        suback.reasons.assign(subscribe.entries.size(), mqtt::ReasonCode::quota_exceeded);
+        send(suback);  // Rule **Degraded**.
+        return Flow::next;
+    }
+    shard_.settle();
     const std::size_t copies_before = retained_.size();
+    session::Subscribed subscribed;
     for (const mqtt::Subscribe::Entry& entry : subscribe.entries) {
         suback.reasons.push_back(subscribe_one(entry, subscribe.subscription_id.value_or(0)));
+        const session::Subscription* made = subscriptions().find(entry.filter);
+        if (is_recorded && made != nullptr && suback.reasons.back() <= kGrantedMax) {
+            subscribed.entries.push_back({.filter = std::string{entry.filter},
+                                          .options = made->options,
+                                          .id = made->id,
+                                          .from_seq = made->from_seq});
+        }
     }
-    send(suback);  // [MQTT-3.8.4-1], [MQTT-3.8.4-6]
+    if (subscribed.entries.empty()) {
+        send(suback);  // [MQTT-3.8.4-1], [MQTT-3.8.4-6]
+    } else {
+        send_after(shard_.record(*session_, subscribed), suback);
+    }
     if (wants_sys_) send_sys(shard_.sys_.values(), nullptr);
     refresh_index();
     reselect();
@@ -53,23 +77,43 @@ mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, 
 }
 
 MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
+    const bool is_recorded = session_->is_durable();
+    if (is_recorded && shard_.is_log_full()) return hold_back(Hold::log);
+    mqtt::Unsuback unsuback{.packet_id = unsubscribe.packet_id};  // [MQTT-3.10.4-4]
+    if (is_recorded && !shard_.takes_durable()) {
+        // Before 5.0 an UNSUBACK cannot refuse.
+        if (version_ != mqtt::Version::v5) return disconnect(mqtt::ReasonCode::quota_exceeded, "");
+        unsuback.reasons.assign(unsubscribe.filters.size(),
+                                mqtt::ReasonCode::implementation_specific_error);
+        send(unsuback);
+        return Flow::next;
+    }
     shard_.settle();
     leave_index();
-    mqtt::Unsuback unsuback{.packet_id = unsubscribe.packet_id};  // [MQTT-3.10.4-4]
+    session::Unsubscribed gone;
     for (const std::string_view filter : unsubscribe.filters) {
         const bool was_there = session_->subscriptions.remove(filter);
         if (was_there) shard_.metrics_.subscriptions.subtract();
+        if (was_there && is_recorded) gone.filters.emplace_back(filter);
         std::erase_if(retained_, [&](const auto& copies) { return copies.filter == filter; });
         unsuback.reasons.push_back(was_there ? mqtt::ReasonCode::success
                                              : mqtt::ReasonCode::no_subscription_existed);
     }
-    send(unsuback);
-    const auto& all = session_->subscriptions.all();
-    wants_sys_ = std::any_of(all.begin(), all.end(),
-                             [](const auto& entry) { return entry.first.starts_with("$SYS"); });
+    if (gone.filters.empty()) {
+        send(unsuback);
+    } else {
+        send_after(shard_.record(*session_, gone), unsuback);
+    }
+    note_sys();
     refresh_index();
     reselect();
     return Flow::next;
+}
+
+void MqttClient::note_sys() {
+    const auto& all = session_->subscriptions.all();
+    wants_sys_ = std::any_of(all.begin(), all.end(),
+                             [](const auto& entry) { return entry.first.starts_with("$SYS"); });
 }
 
 /// A client that reads by itself is known to the tail reader by all its filters.

@@ -4,19 +4,44 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "session/connect_rules.h"
 
 namespace firehose::bus {
+namespace {
+
+/// Rounded up: what is promised is kept.
+std::uint32_t seconds_until(MonotonicTime at, MonotonicTime now) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(at - now).count();
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(left, 0, session::kNeverExpires - 1));
+}
+
+}  // namespace
 
 std::string SessionStore::key_of(const Identity& who, bool is_standard, ConnectionId connection) {
     // The first byte keeps the three namespaces apart; NUL cannot be in a name [MQTT-1.5.4-2].
     if (who.user_name) return "u" + *who.user_name + '\0' + who.client_id;
     if (is_standard) return "a" + who.client_id;
-    return "c" + std::to_string(static_cast<std::uint64_t>(connection));
+    return "c" + std::to_string(static_cast<std::uint64_t>(connection)) + '\0' + who.client_id;
 }
 
-ClientSession* SessionStore::find(const std::string& key) {
+Identity SessionStore::identity_of(std::string_view key) {
+    const std::string_view text = key.substr(std::min<std::size_t>(1, key.size()));
+    if (!key.starts_with('u') && !key.starts_with('c')) {
+        return {.user_name = std::nullopt, .client_id = std::string{text}};
+    }
+    const std::size_t end = std::min(text.find('\0'), text.size());
+    Identity who{.user_name = std::nullopt,
+                 .client_id = std::string{text.substr(std::min(end + 1, text.size()))}};
+    if (key.starts_with('u')) who.user_name = text.substr(0, end);
+    return who;
+}
+
+ClientSession* SessionStore::find(std::string_view key) {
     const auto found = sessions_.find(key);
-    return found == sessions_.end() ? nullptr : found->second.get();
+    if (found != sessions_.end()) return found->second.get();
+    auto taken = offline_.take(key);
+    return taken ? &unpack(std::move(*taken), {}) : nullptr;
 }
 
 ClientSession* SessionStore::find(PublisherId id) {
@@ -24,42 +49,149 @@ ClientSession* SessionStore::find(PublisherId id) {
     return found == by_id_.end() ? nullptr : found->second;
 }
 
-ClientSession& SessionStore::make(std::string key, Identity who, std::size_t owed_refs) {
-    auto session = std::make_unique<ClientSession>(key, std::move(who), owed_refs);
+ClientSession& SessionStore::make(std::string key, Identity who) {
+    auto session = std::make_unique<ClientSession>(std::move(key), std::move(who), owed_refs_);
     if (next_publisher_ == 0) ++next_publisher_;
     session->publisher = static_cast<PublisherId>(next_publisher_++);
-    const auto [at, is_new] = sessions_.emplace(std::move(key), std::move(session));
+    return add(std::move(session));
+}
+
+ClientSession& SessionStore::add(std::unique_ptr<ClientSession> session) {
+    ClientSession& added = *session;
+    const bool is_new = sessions_.emplace(added.key, std::move(session)).second;
     FH_ASSERT(is_new);
-    by_id_.emplace(at->second->publisher, at->second.get());
-    return *at->second;
+    by_id_.emplace(added.publisher, &added);
+    return added;
 }
 
 void SessionStore::remove(ClientSession& session) {
     FH_ASSERT(session.client == nullptr);
-    by_id_.erase(session.publisher);
-    const std::size_t removed = sessions_.erase(std::string{session.key});
-    FH_ASSERT(removed == 1);
-}
-
-void SessionStore::schedule(const ClientSession& session) {
-    for (const auto& at : {session.ends_at, session.will_due_at}) {
-        if (at) due_.emplace(*at, session.key);
+    if (session.is_recorded || session.is_will_recorded || session.is_dirty) {
+        ended_.push_back(session.publisher);
     }
+    by_id_.erase(session.publisher);
+    const auto found = sessions_.find(session.key);
+    FH_ASSERT(found != sessions_.end());
+    sessions_.erase(found);
 }
 
-std::vector<ClientSession*> SessionStore::due(MonotonicTime now) {
+std::vector<ClientSession*> SessionStore::due(MonotonicTime now, std::size_t max) {
     std::vector<ClientSession*> found;
-    while (!due_.empty() && due_.begin()->first <= now) {
-        ClientSession* session = find(due_.begin()->second);
-        due_.erase(due_.begin());
-        if (session == nullptr || session->client != nullptr) continue;
-        const bool is_due = (session->ends_at && *session->ends_at <= now) ||
-                            (session->will_due_at && *session->will_due_at <= now);
-        if (is_due && std::find(found.begin(), found.end(), session) == found.end()) {
-            found.push_back(session);
-        }
+    for (OfflineSessions::Taken& taken : offline_.take_due(now, max)) {
+        found.push_back(&unpack(std::move(taken), now));
     }
     return found;
+}
+
+ClientSession& SessionStore::unpack(OfflineSessions::Taken&& taken, MonotonicTime now) {
+    session::StoredSession& from = taken.session;
+    Identity who = identity_of(from.key);
+    auto session = std::make_unique<ClientSession>(std::move(from.key), std::move(who), owed_refs_);
+    session->publisher = from.id;
+    for (const session::Subscribed::Entry& entry : from.subscriptions) {
+        session->subscriptions.add(
+            entry.filter, {.options = entry.options, .id = entry.id, .from_seq = entry.from_seq});
+    }
+    session->row_needs = from.needed_from();
+    session->row_cursor = from.cursor;
+    session->row_has_exchanges = !from.in_flight.empty() || !from.inbound_held.empty();
+    session->inbound.adopt(from.inbound_held);
+    session->outbound.adopt(std::move(from.in_flight));
+    session->expiry_s = from.expiry_s;
+    session->is_recorded = session->is_durable();
+    if (from.will) {
+        // Packed, only whether it waits is known of its time: whoever takes it out is early, or is
+        // told that it is due.
+        std::optional<MonotonicTime> due;
+        if (from.will_in_s) due = now;
+        session->will.restore(std::move(*from.will), due);
+        session->is_will_recorded = true;
+    }
+    session->cursor = from.cursor;
+    session->ends_at = taken.ends_at;
+    ClientSession& added = add(std::move(session));
+    if (taken.is_dirty) mark_dirty(added);
+    return added;
+}
+
+/// Nothing of it waits to be written, so that its packed form says all.
+bool SessionStore::is_idle(const ClientSession& session) {
+    return !session.inbound.has_unrecorded() && !session.outbound.has_unrecorded();
+}
+
+void SessionStore::pack_retired(log::Ticket unheard_from, MonotonicTime now, WallTime wall) {
+    while (!retired_.empty()) {
+        ClientSession* session = find(retired_.front());
+        const bool is_away = session != nullptr && session->client == nullptr;
+        if (is_away && (session->awaited >= unheard_from || !is_idle(*session))) return;
+        retired_.pop_front();
+        if (!is_away) continue;  // It ended, or its client is back.
+        const session::StoredSession packed = stored(*session, session->cursor, now, wall);
+        const OfflineSessions::Timers timers{.ends_at = session->ends_at,
+                                             .will_due_at = session->will.due()};
+        const bool is_dirty = session->is_dirty;
+        by_id_.erase(session->publisher);
+        sessions_.erase(sessions_.find(session->key));
+        offline_.put(packed, timers, is_dirty);
+    }
+}
+
+void SessionStore::adopt(const session::StoredSession& session,
+                         const OfflineSessions::Timers& timers, bool is_dirty) {
+    // Of two with one key the newer id is the client's: the older one had ended.
+    if (auto known = offline_.take(session.key)) ended_.push_back(known->session.id);
+    offline_.put(session, timers, is_dirty);
+}
+
+void SessionStore::mark_dirty(ClientSession& session) {
+    if (!std::exchange(session.is_dirty, true)) dirty_.push_back(session.publisher);
+}
+
+ClientSession* SessionStore::pop_dirty() {
+    while (!dirty_.empty()) {
+        ClientSession* session = find(dirty_.back());
+        dirty_.pop_back();
+        if (session != nullptr && std::exchange(session->is_dirty, false)) return session;
+    }
+    dirty_.shrink_to_fit();
+    return nullptr;
+}
+
+bool SessionStore::take_rows(std::size_t max, Seq true_for,
+                             std::vector<ViewStore::SessionRow>& out) {
+    for (; !ended_.empty() && max > 0; --max) {
+        out.push_back({.id = ended_.back(), .packed = {}});
+        ended_.pop_back();
+    }
+    return offline_.take_rows(max, true_for, out) && ended_.empty();
+}
+
+session::StoredSession stored(const ClientSession& session, Seq cursor, MonotonicTime now,
+                              WallTime wall) {
+    session::StoredSession value{.id = session.publisher,
+                                 .key = session.key,
+                                 .expiry_s = session.expiry_s,
+                                 .wall = wall,
+                                 .cursor = cursor};
+    for (const auto& [filter, subscription] : session.subscriptions.all()) {
+        value.subscriptions.push_back({.filter = filter,
+                                       .options = subscription.options,
+                                       .id = subscription.id,
+                                       .from_seq = subscription.from_seq});
+    }
+    const auto& in_flight = session.outbound.in_flight();
+    value.in_flight.assign(in_flight.begin(), in_flight.end());
+    value.inbound_held = session.inbound.held_ids();
+    std::sort(value.inbound_held.begin(), value.inbound_held.end());
+    if (session.client == nullptr) {
+        value.expires_in_s =
+            session.ends_at ? seconds_until(*session.ends_at, now) : session::kNeverExpires;
+    }
+    if (const session::WillMessage* will = session.will.message()) {
+        value.will = *will;
+        if (session.will.due()) value.will_in_s = seconds_until(*session.will.due(), now);
+    }
+    return value;
 }
 
 }  // namespace firehose::bus

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/ids.h"
 #include "base/time.h"
 #include "bus/identity.h"
+#include "bus/offline_sessions.h"
 #include "session/inbound.h"
 #include "session/outbound.h"
 #include "session/owed.h"
@@ -19,9 +21,12 @@
 
 /// What the bus remembers of a client beyond its connection: a session is a cursor, never a queue.
 ///
+/// A session with a connection is a ClientSession. One whose client went away becomes a packed one
+/// (OfflineSessions) as soon as nothing of it is under way, and is unpacked when it is found.
 /// Ownership: the shard's SessionStore owns sessions; a connected session names its client.
 /// Threads:   the shard's. Memory: bounded by `session.count_max` and the limits of a session.
-/// Source:    MQTT 5.0 section 4.1; rule **Home and hand-over** for the key.
+/// Source:    MQTT 5.0 section 4.1; rules **Home and hand-over** for the key, **What a session may
+///            not forget**.
 namespace firehose::bus {
 
 class MqttClient;
@@ -29,6 +34,9 @@ class MqttClient;
 struct ClientSession {
     ClientSession(std::string session_key, Identity who, std::size_t owed_refs)
         : key(std::move(session_key)), identity(std::move(who)), owed(owed_refs) {}
+
+    /// It outlives its connection; what it may not forget is recorded.
+    [[nodiscard]] bool is_durable() const noexcept { return expiry_s != 0; }
 
     std::string key;
     Identity identity;
@@ -46,36 +54,80 @@ struct ClientSession {
     Seq cursor{};                  // Not connected: the first position not handed over.
     /// QoS 0 records before it were published while the client was away: not its to have.
     Seq qos_0_from{};
-    std::optional<MonotonicTime> ends_at;      // Not connected: when it expires.
-    std::optional<MonotonicTime> will_due_at;  // Not connected: when its will is published.
+    std::optional<MonotonicTime> ends_at;  // Not connected: when it expires.
+
+    // What the log and the checkpoint have of it.
+    log::Ticket recorded{};         // Of its newest control record.
+    bool is_recorded = false;       // SessionOpened: so its end is recorded too.
+    bool is_will_recorded = false;  // WillArmed: so is that it is gone.
+    bool is_dirty = false;          // It changed since its row was taken.
+    bool row_has_exchanges = false;
+    Seq row_cursor{};
+    Seq row_needs{};
 };
 
 class SessionStore {
 public:
     /// Sessions' ids count from `first_publisher`; 0, the bus itself, is left out.
-    explicit SessionStore(std::uint64_t first_publisher) : next_publisher_(first_publisher) {}
+    SessionStore(std::uint64_t first_publisher, std::size_t owed_refs)
+        : next_publisher_(first_publisher), owed_refs_(owed_refs) {}
 
     /// The key of a session that belongs to `who`; an anonymous client's with sessions of its own
     /// is its connection.
     [[nodiscard]] static std::string key_of(const Identity& who, bool is_standard,
                                             ConnectionId connection);
+    /// Whose key it is.
+    [[nodiscard]] static Identity identity_of(std::string_view key);
 
-    [[nodiscard]] ClientSession* find(const std::string& key);
+    /// By key: unpacked if it was packed. By id: only one that is not packed.
+    [[nodiscard]] ClientSession* find(std::string_view key);
     [[nodiscard]] ClientSession* find(PublisherId id);
-    [[nodiscard]] ClientSession& make(std::string key, Identity who, std::size_t owed_refs);
+    [[nodiscard]] ClientSession& make(std::string key, Identity who);
+    /// Forgets it; if checkpoints may have it, they are told.
     void remove(ClientSession& session);
 
-    [[nodiscard]] std::size_t size() const noexcept { return sessions_.size(); }
-    /// Sessions whose will or end is due. The pointers hold until the next change.
-    [[nodiscard]] std::vector<ClientSession*> due(MonotonicTime now);
-    /// Tells the store that a session's `ends_at` or `will_due_at` was set.
-    void schedule(const ClientSession& session);
+    [[nodiscard]] std::size_t size() const noexcept { return sessions_.size() + offline_.size(); }
+    /// Unpacks sessions without a connection whose will or end is due, at most `max`: to be
+    /// removed, or retired again. The pointers hold until one is removed.
+    [[nodiscard]] std::vector<ClientSession*> due(MonotonicTime now, std::size_t max);
+
+    /// It has no connection: to be packed by `pack_retired`.
+    void retire(ClientSession& session) { retired_.push_back(session.publisher); }
+    /// Packs retired sessions that wait for no ticket from `unheard_from` on.
+    void pack_retired(log::Ticket unheard_from, MonotonicTime now, WallTime wall);
+    /// A session from before the start.
+    void adopt(const session::StoredSession& session, const OfflineSessions::Timers& timers,
+               bool is_dirty);
+
+    void mark_dirty(ClientSession& session);
+    /// Every session that is not packed.
+    template <class Visit>
+    void for_each(Visit&& visit) {
+        for (auto& [key, session] : sessions_) visit(*session);
+    }
+    /// The next one that is dirty and not packed; it is no longer dirty then. Null: none.
+    [[nodiscard]] ClientSession* pop_dirty();
+    /// Rows of ended and packed sessions; false: more are left.
+    bool take_rows(std::size_t max, Seq true_for, std::vector<ViewStore::SessionRow>& out);
+    [[nodiscard]] const OfflineSessions& offline() const noexcept { return offline_; }
 
 private:
-    std::unordered_map<std::string, std::unique_ptr<ClientSession>> sessions_;
+    ClientSession& add(std::unique_ptr<ClientSession> session);
+    ClientSession& unpack(OfflineSessions::Taken&& taken, MonotonicTime now);
+    [[nodiscard]] static bool is_idle(const ClientSession& session);
+
+    std::unordered_map<std::string_view, std::unique_ptr<ClientSession>> sessions_;  // Key inside.
     std::unordered_map<PublisherId, ClientSession*> by_id_;
-    std::multimap<MonotonicTime, std::string> due_;  // Stale entries are skipped.
+    OfflineSessions offline_;
+    std::deque<PublisherId> retired_;
+    std::vector<PublisherId> dirty_;  // Some are stale.
+    std::vector<PublisherId> ended_;  // Since their rows were taken.
     std::uint64_t next_publisher_;
+    std::size_t owed_refs_;
 };
+
+/// As a value, with its cursor at `cursor`.
+[[nodiscard]] session::StoredSession stored(const ClientSession& session, Seq cursor,
+                                            MonotonicTime now, WallTime wall);
 
 }  // namespace firehose::bus

@@ -44,6 +44,10 @@ struct Settings {
     std::uint16_t keep_alive_max_s = 65'535;           // keep_alive.max
     std::uint32_t session_expiry_max_s = 0xFFFF'FFFF;  // session.expiry_max
     std::size_t sessions_max = 100'000;                // session.count_max, stored ones.
+    /// After a start: nothing expires, no will is published before. session.restart_grace,
+    /// will.restart_grace
+    std::chrono::microseconds session_restart_grace = std::chrono::seconds{60};
+    std::chrono::microseconds will_restart_grace = std::chrono::seconds{30};
     AnonymousSessions anonymous_sessions = AnonymousSessions::own;
     std::size_t feed_window_bytes = 16 * 1024 * 1024;  // feed.window_bytes, a shard.
     Durability durability = Durability::disk;          // listen.durability

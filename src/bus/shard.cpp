@@ -11,6 +11,8 @@ namespace firehose::bus {
 namespace {
 
 constexpr std::size_t kMailboxCapacity = 65'536;
+/// Every ticket was heard of.
+constexpr log::Ticket kNoTicketLeft{~std::uint64_t{0}};
 
 }  // namespace
 
@@ -20,7 +22,7 @@ Shard::Shard(Shared shared, Waker& waker)
       reader_(shared_.log.add_reader(waker)),
       tail_position_(shared_.log.end()),
       durable_position_(std::min(tail_position_, shared_.log.durable_end())),
-      sessions_(shared_.publisher_seed),
+      sessions_(shared_.publisher_seed, shared_.settings.owed_refs),
       feeds_(shared_.settings.feed_window_bytes),
       index_(shared_.acl),
       durable_index_(shared_.acl),
@@ -95,6 +97,8 @@ void Shard::end_turn() {
     }
     trim_feeds();
     graveyard_.clear();
+    sessions_.pack_retired(awaiting_.empty() ? kNoTicketLeft : awaiting_.front().first, now_,
+                           wall_);
 }
 
 bool Shard::has_work() const {
@@ -157,6 +161,8 @@ log::Ticket Shard::publish(const log::Record& record) {
 }
 
 log::Ticket Shard::record(ClientSession& session, const session::Control& control) {
+    sessions_.mark_dirty(session);
+    session.recorded = pending_ticket_;
     ByteBuffer payload;
     session::encode_control(control, payload);
     return publish(

@@ -103,7 +103,7 @@ public:
     bool take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionRow>& out,
                              Seq& true_for);
     /// The smallest position that a session needs, as of the rows that were taken last.
-    [[nodiscard]] Seq sessions_needed_from() const;
+    [[nodiscard]] Seq sessions_needed_from();
 
     /// From any thread: false, and the value as it was, when 65,536 wait.
     [[nodiscard]] bool post(InternalPublish&& publish);
@@ -131,7 +131,7 @@ private:
     [[nodiscard]] WallTime wall() const noexcept { return wall_; }
     /// Adds a record to the pending block; the ticket's outcome comes to `on_ticket`.
     log::Ticket publish(const log::Record& record);
-    /// The same of what a session may not forget.
+    /// The same of what a session may not forget; its checkpoint row is made again.
     log::Ticket record(ClientSession& session, const session::Control& control);
     /// The session hears of the ticket's outcome, whatever becomes of its connection; a connected
     /// client hears of it after its session (MqttClient::on_durable, on_refused).
@@ -191,10 +191,16 @@ private:
     // Time. (shard_time.cpp)
     void tick();
     void push_sys_topics();
+
+    // Sessions. (shard_sessions.cpp)
     void on_session_joined();
     void on_session_left(ClientSession& session, session::ConnectionEnd how);
+    void arm_will(ClientSession& session, session::Will&& will);
     void perform(const session::WillAction& action, ClientSession& session);
+    void note_will(ClientSession& session);
     void end_session(ClientSession& session);
+    void on_due(ClientSession& session);
+    [[nodiscard]] session::StoredSession row_of(ClientSession& session);
 
     Shared shared_;
     Metrics metrics_;
@@ -234,6 +240,7 @@ private:
     TailIndex durable_index_;  // Clients that read what is durable.
     SysTopics sys_;
     bool is_draining_ = false;
+    bool is_row_round_ = false;  // Rows are being taken: what changed before was marked.
 
     Mailbox<InternalPublish> publishes_;
     std::atomic<std::size_t> internal_bytes_waiting_{0};

@@ -1,19 +1,220 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "bus/mqtt_client.h"
 #include "bus/shard.h"
+#include "session/connect_rules.h"
 
-// Sessions without a connection: what is remembered of them, and what checkpoints are given.
+// Sessions beyond their connections: wills, the end, what checkpoints are given and starts give.
 namespace firehose::bus {
+namespace {
 
-void Shard::adopt(session::StoredSession&&) {}
+using session::StoredSession;
 
-bool Shard::take_dirty_sessions(std::size_t, std::vector<ViewStore::SessionRow>&, Seq& true_for) {
-    settle();
-    true_for = shared_.log.end();
-    return true;
+/// A connected session whose position alone moved is stored again after so many positions: its
+/// row may lag, since what it was handed is in its control records.
+constexpr std::uint64_t kRowLagMax = 65'536;
+
+/// What is left of a duration that must outlive a restart: less by at most the time that the wall
+/// clock moved forward (rule **Clocks**).
+Microseconds left_of(std::uint32_t seconds, WallTime as_of, WallTime wall) {
+    const Microseconds passed = std::max(wall - as_of, Microseconds{0});
+    return std::max(Microseconds{std::chrono::seconds{seconds}} - passed, Microseconds{0});
 }
 
-Seq Shard::sessions_needed_from() const {
-    return session::StoredSession::kNeedsNothing;
+Seq cursor_of(const ClientSession& session) {
+    return session.client != nullptr ? session.client->cursor() : session.cursor;
+}
+
+std::uint32_t whole_seconds(Microseconds duration) {
+    return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(duration).count());
+}
+
+}  // namespace
+
+void Shard::on_session_joined() {
+    metrics_.clients_connected.add();
+    if (metrics_.clients_connected.value() > metrics_.clients_maximum.value()) {
+        metrics_.clients_maximum.set(metrics_.clients_connected.value());
+    }
+}
+
+/// A connection left its session: publish or plan the will; end or keep the session.
+void Shard::on_session_left(ClientSession& session, session::ConnectionEnd how) {
+    metrics_.clients_connected.subtract();
+    perform(session.will.on_end(how, now_, session.expiry_s), session);
+    note_will(session);
+    // What we stop ourselves is left to the restart, the will even of a session that ends.
+    const bool is_left_armed =
+        how == session::ConnectionEnd::server_stopping && session.will.message() != nullptr;
+    if (!is_left_armed &&
+        (!session.is_durable() || sessions_.size() > shared_.settings.sessions_max)) {
+        end_session(session);  // [MQTT-3.1.2-23]
+        return;
+    }
+    if (session.is_durable() && session.expiry_s != session::kNeverExpires) {
+        session.ends_at = now_ + std::chrono::seconds{session.expiry_s};
+    }
+    sessions_.mark_dirty(session);
+    sessions_.retire(session);
+}
+
+/// Replaces the session's will. One that may not be published is not armed; the CONNECT succeeds
+/// (rule **Wills**). While the log takes nothing durable only the checkpoint hears of it.
+void Shard::arm_will(ClientSession& session, session::Will&& will) {
+    session.will = std::move(will);
+    const session::WillMessage* message = session.will.message();
+    if (message != nullptr && (message->topic.starts_with('$') ||
+                               !shared_.acl.may_write(session.identity, message->topic))) {
+        session.will.disarm();
+        metrics_.publishes_denied.add();
+        message = nullptr;
+    }
+    if (message == nullptr) {
+        note_will(session);
+        return;
+    }
+    session.is_will_recorded = true;
+    if (takes_durable()) {
+        record(session, session::WillArmed{.key = session.key, .will = *message});
+    } else {
+        sessions_.mark_dirty(session);
+    }
+}
+
+/// What became of the will may be news to the log.
+void Shard::note_will(ClientSession& session) {
+    if (!session.is_will_recorded || session.will.message() != nullptr) return;
+    session.is_will_recorded = false;
+    if (takes_durable()) {
+        record(session, session::WillDisarmed{});
+    } else {
+        sessions_.mark_dirty(session);
+    }
+}
+
+void Shard::perform(const session::WillAction& action, ClientSession& session) {
+    if (action.kind != session::WillAction::Kind::publish_now) return;
+    const session::WillMessage* will = session.will.message();
+    if (will == nullptr) return;
+    // Checked when it was armed, and again now (rule **Wills**).
+    if (shared_.acl.may_write(session.identity, will->topic)) {
+        log::Record message{.qos = static_cast<std::uint8_t>(will->qos),
+                            .retain = will->retain,
+                            .payload_is_utf8 = is_text(will->payload),
+                            .topic = will->topic,
+                            .properties = will->properties,
+                            .payload = will->payload,
+                            .publisher = session.publisher};
+        // Rule **Degraded**: better at QoS 0 than not at all. It stays armed in the log.
+        if (!takes_durable()) message.qos = 0;
+        if (will->message_expiry_s) {
+            message.expires = wall_ + std::chrono::seconds{*will->message_expiry_s};
+        }
+        std::ignore = publish(message);
+    }
+    session.will.disarm();  // [MQTT-3.1.2-10]
+    note_will(session);     // In the block of the message: both or neither.
+}
+
+void Shard::end_session(ClientSession& session) {
+    perform(session.will.on_session_ended(), session);
+    if (session.is_recorded) {
+        if (takes_durable()) record(session, session::SessionEnded{});
+    } else {
+        session.will.disarm();
+        note_will(session);
+    }
+    metrics_.subscriptions.subtract(session.subscriptions.size());
+    sessions_.remove(session);
+}
+
+/// The will or the end of a session without a connection is due; it was unpacked for it.
+void Shard::on_due(ClientSession& session) {
+    perform(session.will.on_tick(now_), session);
+    const bool has_expired = session.ends_at && *session.ends_at <= now_;  // [MQTT-4.1.0-2]
+    if (has_expired) metrics_.sessions_expired.add();
+    if (has_expired || (!session.is_durable() && session.will.message() == nullptr)) {
+        end_session(session);
+        return;
+    }
+    sessions_.retire(session);
+}
+
+// Checkpoints, and the start.
+
+bool Shard::take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionRow>& out,
+                                Seq& true_for) {
+    settle();
+    true_for = shared_.log.end();
+    if (!std::exchange(is_row_round_, true)) {
+        sessions_.for_each([this](ClientSession& session) {
+            const bool has_exchanges =
+                !session.outbound.in_flight().empty() || session.inbound.held() != 0;
+            const bool has_moved =
+                number(cursor_of(session)) >= number(session.row_cursor) + kRowLagMax;
+            const bool is_stored = session.is_durable() || session.is_recorded;
+            if (is_stored && (has_exchanges || session.row_has_exchanges || has_moved)) {
+                sessions_.mark_dirty(session);
+            }
+        });
+    }
+    const std::size_t end = out.size() + max;
+    while (out.size() < end) {
+        ClientSession* session = sessions_.pop_dirty();
+        if (session == nullptr) break;
+        StoredSession row = row_of(*session);
+        row.true_for = true_for;
+        out.push_back({.id = row.id, .packed = row.is_kept() ? row.pack() : ByteBuffer{}});
+    }
+    const bool is_done = sessions_.take_rows(end - out.size(), true_for, out) && out.size() < end;
+    if (is_done) is_row_round_ = false;
+    return is_done;
+}
+
+StoredSession Shard::row_of(ClientSession& session) {
+    StoredSession row = stored(session, cursor_of(session), now_, wall_);
+    session.row_cursor = row.cursor;
+    session.row_needs = row.needed_from();
+    session.row_has_exchanges = !row.in_flight.empty() || !row.inbound_held.empty();
+    return row;
+}
+
+Seq Shard::sessions_needed_from() {
+    Seq needed = sessions_.offline().needed_from();
+    sessions_.for_each([&needed](const ClientSession& session) {
+        if (session.is_durable()) needed = std::min(needed, session.row_needs);
+    });
+    return needed;
+}
+
+void Shard::adopt(StoredSession&& stored) {
+    const bool was_connected = !stored.expires_in_s;
+    const WallTime as_of = was_connected ? wall_ : stored.wall;
+    const std::uint32_t expiry_s = stored.expires_in_s.value_or(stored.expiry_s);
+    OfflineSessions::Timers timers;
+    Microseconds expires_in{0};
+    if (stored.expiry_s != 0 && expiry_s != session::kNeverExpires) {
+        expires_in = left_of(expiry_s, as_of, wall_);
+        timers.ends_at = now_ + std::max(expires_in, shared_.settings.session_restart_grace);
+    }
+    Microseconds will_in{0};
+    if (stored.will) {
+        // One that did not wait does so from the stop on, as if the connection had been lost then.
+        const std::uint32_t delay_s =
+            stored.will_in_s.value_or(std::min(stored.will->delay_s, stored.expiry_s));
+        will_in = left_of(delay_s, as_of, wall_);
+        timers.will_due_at = now_ + std::max(will_in, shared_.settings.will_restart_grace);
+    }
+    const bool is_changed = was_connected || (stored.will && !stored.will_in_s);
+    if (is_changed) {
+        stored.wall = wall_;
+        stored.expires_in_s =
+            expiry_s == session::kNeverExpires ? expiry_s : whole_seconds(expires_in);
+        if (stored.will) stored.will_in_s = whole_seconds(will_in);
+    }
+    metrics_.subscriptions.add(stored.subscriptions.size());
+    sessions_.adopt(stored, timers, is_changed);
 }
 
 }  // namespace firehose::bus

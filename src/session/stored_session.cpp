@@ -16,6 +16,7 @@ using mqtt::Qos;
 constexpr std::uint8_t kVersion = 1;
 // Where things stand that are changed or read in place.
 constexpr std::size_t kFlagsAt = 5;
+constexpr std::size_t kIdAt = 6;
 constexpr std::size_t kTrueForAt = 14;
 constexpr std::size_t kAfterExpiry = 42;
 
@@ -308,6 +309,11 @@ std::optional<StoredSession> StoredSession::unpack(ByteSpan packed) {
     if ((flags & kWillWaits) != 0) session.will_in_s = in.number<std::uint32_t>();
     if (!in.is_ok()) return std::nullopt;
     return session;
+}
+
+PublisherId StoredSession::id_of(ByteSpan packed) noexcept {
+    FH_ASSERT(packed.size() >= kAfterExpiry);
+    return PublisherId{log::get<std::uint64_t>(packed.data() + kIdAt)};
 }
 
 std::optional<std::string_view> StoredSession::key_of(ByteSpan packed) noexcept {

@@ -63,7 +63,8 @@ struct StoredSession {
     /// Nothing when the bytes are damaged or of a later format.
     [[nodiscard]] static std::optional<StoredSession> unpack(ByteSpan packed);
 
-    // Of packed ones, without unpacking. Views into it.
+    // Of packed ones, without unpacking; `key_of` is a view into it.
+    [[nodiscard]] static PublisherId id_of(ByteSpan packed) noexcept;
     [[nodiscard]] static std::optional<std::string_view> key_of(ByteSpan packed) noexcept;
     static void set_true_for(std::span<std::byte> packed, Seq true_for) noexcept;
 };

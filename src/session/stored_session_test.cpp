@@ -98,6 +98,7 @@ TEST(StoredSession, KeyAndPositionAreReachedWithoutUnpacking) {
         if (!expires) session.expires_in_s.reset();
         ByteBuffer packed = session.pack();
         EXPECT_EQ(StoredSession::key_of(packed), session.key);
+        EXPECT_EQ(StoredSession::id_of(packed), session.id);
         StoredSession::set_true_for(packed, Seq{1'000});
         session.true_for = Seq{1'000};
         EXPECT_EQ(StoredSession::unpack(packed), session);

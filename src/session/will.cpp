@@ -2,6 +2,7 @@
 #include "session/will.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace firehose::session {
 
@@ -29,6 +30,11 @@ void Will::arm(const mqtt::Will& will) {
                            .payload_is_utf8 = will.payload_is_utf8,
                            .message_expiry_s = will.message_expiry_s,
                            .delay_s = will.delay_s};
+}
+
+void Will::restore(WillMessage message, std::optional<MonotonicTime> due) {
+    message_ = std::move(message);
+    due_ = due;
 }
 
 void Will::disarm() noexcept {

@@ -68,6 +68,11 @@ public:
     [[nodiscard]] WillAction on_session_ended() noexcept;
     [[nodiscard]] WillAction on_tick(MonotonicTime now) noexcept;
 
+    /// As it was before a restart, or while nobody looked: armed, and waiting if it has a time.
+    void restore(WillMessage message, std::optional<MonotonicTime> due);
+    /// When it is published, while it waits.
+    [[nodiscard]] std::optional<MonotonicTime> due() const noexcept { return due_; }
+
     /// The message, while armed or waiting, and after `publish_now` until disarmed.
     [[nodiscard]] const WillMessage* message() const noexcept {
         return message_ ? &*message_ : nullptr;
