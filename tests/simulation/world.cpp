@@ -255,7 +255,11 @@ void World::step(Actor& actor) {
         if (const auto* refused = std::get_if<client::Refused>(&event)) {
             is_over = true;
             figures_.add(Counted::refused);
-            if (!stage_.may_refuse) stage_.fail(actor.name() + ": refused: " + refused->text);
+            // A durable CONNECT whose record a full log refused: it may try again.
+            const bool is_expected =
+                stage_.may_refuse || (refused->reason == mqtt::ReasonCode::server_unavailable &&
+                                      server_->log().metrics().blocks_refused_total != 0);
+            if (!is_expected) stage_.fail(actor.name() + ": refused: " + refused->text);
         }
     }
     bytes_moved_ += client.take_bytes_moved();
