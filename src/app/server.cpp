@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "app/bus_settings.h"
+#include "app/log_settings.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -57,6 +58,27 @@ Result<bus::Acl, std::string> read_acl(const std::string& path) {
     return Failure{problems};
 }
 
+std::string log_folder(const config::Settings& settings) {
+    return settings.data + "/log";
+}
+
+/// What an earlier run left in the folder.
+Result<log::KeptLog, std::string> find_log(const config::Settings& settings,
+                                           log::FileSystem& files) {
+    log::KeptLog kept{.log_id = random_seed()};
+    if (settings.log.mode != config::LogMode::disk) return kept;
+    const auto names = files.list();
+    if (!names) {
+        return Failure{log_folder(settings) + ": cannot be read (" + names.error().message() + ")"};
+    }
+    if (!names->empty()) {
+        return Failure{log_folder(settings) +
+                       ": holds the log of an earlier run, which this build cannot go on with yet; "
+                       "choose another folder with --data"};
+    }
+    return kept;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Server>, std::string> Server::start(const config::Settings& settings) {
@@ -66,9 +88,17 @@ Result<std::unique_ptr<Server>, std::string> Server::start(const config::Setting
         return Failure{settings.data + ": the data folder cannot be made (" + failed.message() +
                        "); choose another with --data"};
     }
+    std::filesystem::create_directories(log_folder(settings), failed);
+    log::PosixFileSystem files{log_folder(settings)};
+    auto kept = find_log(settings, files);
+    if (!kept) return Failure{kept.error()};
+    const auto space = files.space();
+    if (!space) return Failure{log_folder(settings) + ": " + space.error().message()};
+
     auto loop = net::EventLoop::create(process_clock());
     if (!loop) return Failure{loop.error().message};
-    std::unique_ptr<Server> server{new Server{settings, std::move(*loop)}};
+    std::unique_ptr<Server> server{
+        new Server{settings, std::move(*loop), log_options(settings, *space), std::move(*kept)}};
 
     if (!settings.auth.password_file.empty()) {
         auto passwords = config::PasswordFile::load(settings.auth.password_file);
@@ -89,18 +119,14 @@ Result<std::unique_ptr<Server>, std::string> Server::start(const config::Setting
     return server;
 }
 
-Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop)
+Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop,
+               const log::SegmentLogOptions& log_options, log::KeptLog kept)
     : settings_(settings),
       bus_settings_(bus_settings(settings)),
       loop_(std::move(loop)),
       acl_(bus::Acl::none()),
-      files_(settings.data),
-      log_({.memory_bytes = settings.log.memory_bytes,
-            .unwritten_bytes_max = settings.log.unwritten_bytes_max,
-            .segment_bytes = settings.log.segment_bytes,
-            .bytes_max = settings.log.bytes,
-            .cache_bytes = settings.log.cache_bytes},
-           files_, clock_),
+      files_(log_folder(settings)),
+      log_(log_options, files_, clock_, std::move(kept)),
       log_threads_(log_) {}
 
 Server::~Server() {

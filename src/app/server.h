@@ -49,7 +49,8 @@ public:
 private:
     using Listeners = std::vector<std::unique_ptr<net::Listener>>;
 
-    Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop);
+    Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop,
+           const log::SegmentLogOptions& log_options, log::KeptLog kept);
     [[nodiscard]] Result<void, std::string> open_doors();
     [[nodiscard]] Result<void, std::string> open(const std::vector<config::Endpoint>& endpoints,
                                                  const net::Listener::OnAccept& on_accept,

@@ -327,7 +327,11 @@ void Reading::finish() {
         return found == lines_.end() ? 0 : found->second;
     };
     const LogSettings& log = settings_.log;
-    if (log.segment_bytes > log.bytes / 2) {
+    constexpr std::uint64_t kLogBytesMin = std::uint64_t{16} << 20;
+    if (log.bytes != 0 && log.bytes < kLogBytesMin) {
+        complain(line("log.bytes"), "log.bytes", "is " + format_bytes(log.bytes),
+                 "0 or at least " + format_bytes(kLogBytesMin));
+    } else if (log.bytes != 0 && log.segment_bytes > log.bytes / 2) {
         complain(std::max(line("log.segment_bytes"), line("log.bytes")), "log.segment_bytes",
                  "is more than half of log.bytes, " + format_bytes(log.bytes),
                  "at most " + format_bytes(log.bytes / 2));

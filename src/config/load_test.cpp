@@ -197,7 +197,7 @@ TEST(ParseToml, RefusesWhatIsNoValueOfTheKey) {
         {"limits.connect_timeout = 07:32:00", "is a date or time"},
         {"limits.packet_bytes_max = '1 kib'", "\"1 kib\" is no size"},
         {"limits.packet_bytes_max = '99999999 TiB'", "is no size"},
-        {"log.mode = 'disk'", "\"disk\" comes with the next release; allowed: \"memory\""},
+        {"log.bytes = '15 MiB'", "log.bytes: is 15 MiB; allowed: 0 or at least 16 MiB"},
         {"log.mode = 'ram'", "is none of the words"},
         {"log = 1", "log: is a number; allowed: [log], a table"},
         {"source.gerrit = 1", "source.gerrit: is a number; allowed: [[source.gerrit]]"},
@@ -206,7 +206,7 @@ TEST(ParseToml, RefusesWhatIsNoValueOfTheKey) {
         {"source.deny = ['all']", "\"all\" is no rule"},
         {"packet_bytes_max = 1", "did you mean limits.packet_bytes_max?"},
         {"zzzzzzzzzz = 1", "zzzzzzzzzz: is no known key"},
-        {"log.segment_bytes = '1 GiB'", "more than half of log.bytes"},
+        {"log.bytes = '1 GiB'\nlog.segment_bytes = '1 GiB'", "more than half of log.bytes"},
         {"limits.packet_bytes_max = '16 MiB'\nlog.unwritten_bytes_max = '16 MiB'",
          ":2: limits.packet_bytes_max: is more than half"},
     };

@@ -47,7 +47,7 @@ constexpr std::uint64_t kPathMax = 4'095;
 constexpr std::string_view kAnyMqtt[] = {"0.0.0.0:1883", "[::]:1883"};
 constexpr std::string_view kAnyHttp[] = {"0.0.0.0:8080", "[::]:8080"};
 constexpr std::string_view kDeny[] = {"project:All-Users", "private", "draft"};
-constexpr std::string_view kLogModes[] = {"memory"};
+constexpr std::string_view kLogModes[] = {"disk", "memory"};
 constexpr std::string_view kDurabilities[] = {"disk", "memory"};
 constexpr std::string_view kAnonymousSessions[] = {"own", "standard"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error", "off"};
@@ -118,11 +118,13 @@ constexpr Option kOptions[] = {
      .example = "\"/etc/firehose/acl\""},
 
     {.key = "log.mode",
-     .type = Choice{.words = kLogModes, .later = "disk"},
+     .type = Choice{.words = kLogModes},
      .value = "memory",
      .field = &at<&Settings::log, &LogSettings::mode>,
-     .doc = "Where records are kept. `memory`: in a window of memory and beyond it in unlinked "
-            "files, both bounded; a restart begins an empty log."},
+     .doc =
+         "Where records are kept. `disk`: in the data folder, and nothing is acknowledged before "
+         "it is there. `memory`: in a window of memory and beyond it in unlinked files, both "
+         "bounded; a restart begins an empty log."},
     {.key = "log.memory_bytes",
      .type = Bytes{},
      .value = 64_MiB,
@@ -132,11 +134,23 @@ constexpr Option kOptions[] = {
      .doc = "Newest records that are kept in memory. Readers further behind read files."},
     {.key = "log.bytes",
      .type = Bytes{},
-     .value = 1_GiB,
-     .min = 16_MiB,
+     .value = 0,
+     .min = 0,
      .max = 16'384_GiB,
      .field = &at<&Settings::log, &LogSettings::bytes>,
-     .doc = "Most that the log may take on disk. The oldest segments make room for new ones."},
+     .doc =
+         "Most that the log may take on disk, at least 16 MiB. The oldest segments make room for "
+         "new ones. 0: 10 GB (with `log.mode = \"memory\"` 1 GB), but at most 30 % of the file "
+         "system."},
+    {.key = "log.min_free",
+     .type = Bytes{},
+     .value = 64_MiB,
+     .min = 0,
+     .max = 16'384_GiB,
+     .field = &at<&Settings::log, &LogSettings::min_free>,
+     .doc =
+         "What stays free on the file system. Below it the oldest history goes; if that does not "
+         "help, only QoS 0 is taken until there is room again."},
     {.key = "log.segment_bytes",
      .type = Bytes{},
      .value = 64_MiB,
@@ -145,6 +159,14 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::log, &LogSettings::segment_bytes>,
      .doc = "Size of one segment file: the step in which old records go. At most half of "
             "`log.bytes`."},
+    {.key = "log.segment_age",
+     .type = Duration{},
+     .value = Days{1},
+     .min = 1min,
+     .max = Days{365},
+     .field = &at<&Settings::log, &LogSettings::segment_age>,
+     .doc = "A segment older than this is closed before it is full, so that it can be compressed "
+            "and can go."},
     {.key = "log.unwritten_bytes_max",
      .type = Bytes{},
      .value = 32_MiB,
@@ -159,6 +181,15 @@ constexpr Option kOptions[] = {
      .max = 64_GiB,
      .field = &at<&Settings::log, &LogSettings::cache_bytes>,
      .doc = "What was read and decompressed of old segments lately, shared by all readers."},
+
+    {.key = "history.age",
+     .type = Duration{},
+     .value = Days{30},
+     .min = 0s,
+     .max = Days{36'500},
+     .field = &at<&Settings::history, &HistorySettings::age>,
+     .doc = "How long records can be read back, unless `log.bytes` ends it before. 0: as long as "
+            "there is room."},
 
     {.key = "limits.packet_bytes_max",
      .type = Bytes{},
@@ -272,6 +303,14 @@ constexpr Option kOptions[] = {
      .max = Days{365},
      .field = &at<&Settings::session, &SessionSettings::expiry_max>,
      .doc = "Longest time that a session outlives its connection, whatever its client asks for."},
+    {.key = "session.hold_bytes",
+     .type = Bytes{},
+     .value = 0,
+     .min = 0,
+     .max = 16'384_GiB,
+     .field = &at<&Settings::session, &SessionSettings::hold_bytes>,
+     .doc = "Most of the log that is kept only because sessions without a connection have not read "
+            "it. Past it they lose the oldest. 0: a quarter of what the log may take."},
     {.key = "session.count_max",
      .type = Count{},
      .value = 10'000,
@@ -453,6 +492,7 @@ constexpr Section kSections[] = {
     {.name = "listen", .doc = "Where clients reach it."},
     {.name = "auth", .doc = "Who may publish, and who may read what."},
     {.name = "log", .doc = "How much is kept."},
+    {.name = "history", .doc = "What can be read back."},
     {.name = "limits", .doc = "What a single client may ask for."},
     {.name = "publish", .doc = "How publishers are slowed down."},
     {.name = "connection", .doc = "Memory of one connection."},

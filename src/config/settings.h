@@ -35,15 +35,21 @@ struct ListenSettings {
     Durability durability = Durability::disk;
 };
 
-enum class LogMode : std::uint8_t { memory };
+enum class LogMode : std::uint8_t { disk, memory };
 
 struct LogSettings {
     LogMode mode = LogMode::memory;
     std::uint64_t memory_bytes = 0;
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0;  // 0: by the file system.
+    std::uint64_t min_free = 0;
     std::uint64_t segment_bytes = 0;
+    Microseconds segment_age{0};
     std::uint64_t unwritten_bytes_max = 0;
     std::uint64_t cache_bytes = 0;
+};
+
+struct HistorySettings {
+    Microseconds age{0};  // 0: no bound.
 };
 
 struct AuthSettings {
@@ -78,6 +84,7 @@ struct SessionSettings {
     std::uint64_t receive_maximum = 0;  // Announced to MQTT 5 clients.
     std::uint64_t topic_alias_max = 0;  // Announced to MQTT 5 clients.
     Microseconds expiry_max{0};
+    std::uint64_t hold_bytes = 0;  // 0: a quarter of the log's.
     std::uint64_t count_max = 0;
     AnonymousSessions anonymous = AnonymousSessions::own;
 };
@@ -138,6 +145,7 @@ struct Settings {
     std::uint64_t shards = 0;  // 0: see shard_count().
     bool demo = false;
     LogSettings log;
+    HistorySettings history;
     AuthSettings auth;
     LimitSettings limits;
     PublishSettings publish;
