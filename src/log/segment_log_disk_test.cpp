@@ -207,5 +207,101 @@ TEST(DiskLog, AnOldSegmentIsClosed) {
     EXPECT_THAT(rig.read_all(Seq{1}), ElementsAre("a", "b"));
 }
 
+TEST(DiskLog, AfterAFailedSyncWritesWhatWasNotSyncedToANewSegmentAtOnce) {
+    Rig rig;
+    rig.append("a");
+    rig.write_all();
+    rig.files.set_faults({.syncs_to_fail = 1});
+    rig.append("b");
+    rig.write_all();
+    EXPECT_TRUE(rig.log->takes_durable());
+    EXPECT_EQ(rig.log->durable_end(), Seq{3});
+    EXPECT_THAT(rig.durable_tickets(), ElementsAre(1, 2));
+    EXPECT_EQ(rig.log->metrics().segments, 2u);
+    EXPECT_FALSE(rig.log->metrics().is_failing);
+    EXPECT_THAT(rig.read_all(Seq{1}), ElementsAre("a", "b"));
+}
+
+TEST(DiskLog, WhileTheDiskFailsNothingIsDurableAndServiceReturnsByItself) {
+    Rig rig;
+    rig.append("a");
+    rig.write_all();
+    rig.files.set_faults({.syncs_to_fail = SIZE_MAX});
+    rig.append("b");
+    rig.write_all();
+    EXPECT_FALSE(rig.log->takes_durable());
+    EXPECT_TRUE(rig.log->metrics().is_degraded);
+    EXPECT_EQ(rig.log->durable_end(), Seq{2});
+    rig.append_droppable("c");
+    rig.retry();
+    EXPECT_FALSE(rig.log->takes_durable());
+    rig.files.set_faults({});
+    rig.retry();
+    EXPECT_TRUE(rig.log->takes_durable());
+    EXPECT_THAT(rig.durable_tickets(), ElementsAre(1, 2, 3));
+    EXPECT_EQ(rig.log->durable_end(), Seq{4});
+    EXPECT_THAT(rig.read_all(Seq{1}), ElementsAre("a", "b", "c"));
+}
+
+TEST(DiskLog, WhileDegradedTheOldestQos0BecomesAGapThatDurableEndPasses) {
+    Rig rig{{.unwritten_bytes_max = 10'000}};
+    rig.files.set_faults({.writes_to_fail = SIZE_MAX});
+    const std::string payload(900, 'x');
+    for (int i = 0; i < 40; ++i) {
+        rig.append_droppable(payload);
+        rig.log->write_step();
+    }
+    EXPECT_EQ(rig.log->metrics().blocks_refused_total, 0u);
+    EXPECT_GT(rig.log->metrics().records_dropped_total, 20u);
+    EXPECT_LE(rig.log->metrics().unwritten_bytes, 10'000u);
+    const Seq passed = rig.log->durable_end();
+    EXPECT_GT(passed, Seq{20});
+    const auto before = rig.read_all(Seq{1});
+    EXPECT_EQ(before.at(0), "(gap)");
+    rig.files.set_faults({});
+    rig.retry();
+    EXPECT_EQ(rig.log->durable_end(), Seq{41});
+    EXPECT_EQ(rig.durable_tickets().back(), 40u);
+    EXPECT_EQ(rig.read_all(Seq{1}), before);
+}
+
+TEST(DiskLog, EveryWriteAndSyncMayFailOnceAndNothingAppendedIsLost) {
+    for (std::size_t kind = 0; kind < 3; ++kind) {
+        for (int at = 0; at < 15; ++at) {
+            SCOPED_TRACE(std::to_string(kind) + " fails at " + std::to_string(at));
+            Rig rig{{.memory_bytes = 500, .segment_bytes = 600}};
+            for (int i = 0; i < 15; ++i) {
+                if (i == at) {
+                    rig.files.set_faults({.writes_to_fail = kind == 0 ? 1u : 0u,
+                                          .syncs_to_fail = kind == 1 ? 1u : 0u,
+                                          .creates_to_fail = kind == 2 ? 1u : 0u});
+                }
+                rig.append(std::to_string(i));
+                rig.write_all();
+                ASSERT_EQ(number(rig.log->durable_end()), static_cast<std::uint64_t>(i) + 2);
+            }
+            ASSERT_EQ(rig.read_all(Seq{1}), numbers(0, 15));
+        }
+    }
+}
+
+TEST(DiskLog, HistoryGoesOnlyBelowWhatViewsAndSessionsNeed) {
+    Rig rig{{.memory_bytes = 100, .segment_bytes = 1'000, .bytes_max = 3'000, .hold_bytes = 6'000}};
+    rig.log->set_needed_from(Seq{20}, Seq{40});
+    for (int i = 0; i < 60; ++i) {
+        rig.append(std::to_string(i));
+        rig.write_all();
+    }
+    while (rig.log->expire_step()) continue;
+    EXPECT_GT(rig.log->oldest(), Seq{5});
+    EXPECT_LE(rig.log->oldest(), Seq{20});
+    rig.log->set_needed_from(Seq{60}, Seq{40});
+    while (rig.log->expire_step()) continue;
+    EXPECT_GT(rig.log->oldest(), Seq{25});
+    EXPECT_LE(rig.log->oldest(), Seq{40});
+    const auto first = static_cast<int>(number(rig.log->oldest())) - 1;
+    EXPECT_EQ(rig.read_all(rig.log->oldest()), numbers(first, 60 - first));
+}
+
 }  // namespace
 }  // namespace firehose::log
