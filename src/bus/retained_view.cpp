@@ -195,6 +195,13 @@ bool RetainedView::is_current(std::string_view topic, Seq seq) const {
     });
 }
 
+bool RetainedView::holds(std::string_view topic) const {
+    return state_.with([&](const State& state) {
+        const auto found = state.by_topic.find(topic);
+        return found != state.by_topic.end() && !found->second.is_tombstone;
+    });
+}
+
 void RetainedView::forget_tombstones(Seq below) {
     state_.with([&](State& state) {
         while (!state.tombstones.empty() && state.tombstones.front().first < below) {

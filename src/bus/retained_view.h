@@ -99,6 +99,9 @@ public:
     /// Whether the topic's value is still the one of `seq`: a page grows old while it is sent.
     [[nodiscard]] bool is_current(std::string_view topic, Seq seq) const;
 
+    /// Whether the topic has a value.
+    [[nodiscard]] bool holds(std::string_view topic) const;
+
     /// Every shard has read all that is below `below`.
     void forget_tombstones(Seq below);
 

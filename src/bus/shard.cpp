@@ -26,6 +26,7 @@ Shard::Shard(Shared shared, Waker& waker)
       feeds_(shared_.settings.feed_window_bytes),
       index_(shared_.acl),
       durable_index_(shared_.acl),
+      session_rows_(waker),
       publishes_(kMailboxCapacity, &waker),
       auth_replies_(kMailboxCapacity, &waker) {}
 
@@ -85,6 +86,7 @@ void Shard::end_turn() {
         }
     }
     record_exchanges();  // Ids that were assigned above; linked in the next turn.
+    answer_checkpoint();
     flush_feeds();
     for (const ConnectionId id : std::exchange(to_flush_, {})) {
         if (Client* client = find(id)) {
@@ -108,7 +110,7 @@ bool Shard::has_work() const {
             !durable_index_.is_empty()) ||
            (!awaiting_durable_.empty() && durable_seen_ != shared_.log.durable_end()) ||
            ((!publishes_.is_empty() || !to_record_.empty()) && can_record()) ||
-           !auth_replies_.is_empty();
+           !auth_replies_.is_empty() || session_rows_.requested() != 0;
 }
 
 void Shard::accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover,

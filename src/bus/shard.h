@@ -20,6 +20,7 @@
 #include "bus/feed_table.h"
 #include "bus/metrics.h"
 #include "bus/retained_view.h"
+#include "bus/session_rows.h"
 #include "bus/session_store.h"
 #include "bus/settings.h"
 #include "bus/sys_topics.h"
@@ -104,6 +105,9 @@ public:
                              Seq& true_for);
     /// The smallest position that a session needs, as of the rows that were taken last.
     [[nodiscard]] Seq sessions_needed_from();
+
+    /// Where a checkpoint asks for them: answered at the end of a turn.
+    [[nodiscard]] SessionRowsBox& session_rows() noexcept { return session_rows_; }
 
     /// From any thread: false, and the value as it was, when 65,536 wait.
     [[nodiscard]] bool post(InternalPublish&& publish);
@@ -200,6 +204,7 @@ private:
     void note_will(ClientSession& session);
     void end_session(ClientSession& session);
     void on_due(ClientSession& session);
+    void answer_checkpoint();
     [[nodiscard]] session::StoredSession row_of(ClientSession& session);
 
     Shared shared_;
@@ -242,6 +247,7 @@ private:
     bool is_draining_ = false;
     bool is_row_round_ = false;  // Rows are being taken: what changed before was marked.
 
+    SessionRowsBox session_rows_;
     Mailbox<InternalPublish> publishes_;
     std::atomic<std::size_t> internal_bytes_waiting_{0};
     Mailbox<AuthReply> auth_replies_;

@@ -172,6 +172,16 @@ bool Shard::take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionR
     return is_done;
 }
 
+void Shard::answer_checkpoint() {
+    const std::size_t rows_max = session_rows_.requested();
+    if (rows_max == 0) return;
+    SessionRows answer;
+    answer.is_last = take_dirty_sessions(rows_max, answer.rows, answer.true_for);
+    answer.tail = tail_position_;
+    answer.needed_from = sessions_needed_from();
+    session_rows_.answer(std::move(answer));
+}
+
 StoredSession Shard::row_of(ClientSession& session) {
     StoredSession row = stored(session, cursor_of(session), now_, wall_);
     session.row_cursor = row.cursor;

@@ -111,6 +111,11 @@ public:
     /// What still needs history: views are never deleted from; what durable sessions need is held
     /// up to `hold_bytes`. Until it is called nothing is needed. Any thread.
     void set_needed_from(Seq views, Seq sessions) noexcept;
+    struct Leaving {
+        Seq next{};  // The two oldest closed segments end there: the next to go.
+        Seq due{};   // The end of the oldest, if it is too old or too much; needed or not.
+    };
+    [[nodiscard]] Leaving leaving() const;
     /// Housekeeper: deletes at most one segment that is too old or too much. True: maybe more.
     bool expire_step();
     /// Housekeeper: a frame or so of the oldest closed plain segment. True: call again.
@@ -222,6 +227,7 @@ private:
     void drop_segments_to(Seq floor);
     void publish_oldest(const Floors& floors) noexcept;
     [[nodiscard]] bool drop_expendable();
+    [[nodiscard]] bool is_due(const SegmentStore::Oldest& oldest) const;
     [[nodiscard]] bool is_expendable(const SegmentStore::Oldest& oldest) const;
     [[nodiscard]] bool is_stored_to(Seq limit) const;
     [[nodiscard]] bool erase_in_memory();

@@ -104,13 +104,30 @@ bool SegmentLog::drop_expendable() {
     return true;
 }
 
+/// Too old, or too much.
+bool SegmentLog::is_due(const SegmentStore::Oldest& oldest) const {
+    if (oldest.is_open) return false;
+    const Microseconds age = clock_.wall() - oldest.end_time;
+    const bool is_old = options_.history_age.count() != 0 && age > options_.history_age;
+    return is_old || store_.figures().bytes > options_.bytes_max;
+}
+
+SegmentLog::Leaving SegmentLog::leaving() const {
+    Leaving leaving;
+    for (std::size_t i = 0; i < 2; ++i) {
+        const auto segment = store_.oldest(i);
+        if (!segment || segment->is_open) break;
+        leaving.next = segment->end_seq;
+        if (i == 0 && is_due(*segment)) leaving.due = segment->end_seq;
+    }
+    return leaving;
+}
+
 bool SegmentLog::expire_step() {
     if (!is_disk()) return false;
     const auto oldest = store_.oldest();
     if (!oldest || !is_expendable(*oldest)) return false;
-    const Microseconds age = clock_.wall() - oldest->end_time;
-    const bool is_old = options_.history_age.count() != 0 && age > options_.history_age;
-    if (!is_old && store_.figures().bytes <= options_.bytes_max) return false;
+    if (!is_due(*oldest)) return false;
     drop_segments_to(oldest->end_seq);
     return true;
 }

@@ -272,10 +272,10 @@ IoResult SegmentStore::write_closing(Seq end, WallTime time) {
     return done;
 }
 
-std::optional<SegmentStore::Oldest> SegmentStore::oldest() const {
-    return state_.with([](const State& state) -> std::optional<Oldest> {
-        if (state.segments.empty()) return {};
-        const Segment& segment = *state.segments.front();
+std::optional<SegmentStore::Oldest> SegmentStore::oldest(std::size_t after) const {
+    return state_.with([&](const State& state) -> std::optional<Oldest> {
+        if (state.segments.size() <= after) return {};
+        const Segment& segment = *state.segments[after];
         return Oldest{segment.kept.end_seq, segment.kept.end_time, segment.is_open};
     });
 }

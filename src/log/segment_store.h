@@ -93,7 +93,8 @@ public:
         WallTime end_time{};
         bool is_open = false;
     };
-    [[nodiscard]] std::optional<Oldest> oldest() const;
+    /// The oldest, or the one so many after it.
+    [[nodiscard]] std::optional<Oldest> oldest(std::size_t after = 0) const;
     /// Bytes of the segments that end after `from`.
     [[nodiscard]] std::uint64_t bytes_from(Seq from) const;
     /// Forgets every segment that ends at or before `floor`; nothing below it will come any more.
