@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ struct KeptSegment {
     std::uint64_t disk_bytes = 0;           // What it takes in the folder.
     Seq end_seq{};                          // header.first_seq when it has no blocks.
     WallTime end_time{};                    // Of its newest block.
+    std::optional<Seq> lost_from;           // Seqs from here to its first are lost, and no gap
+                                            // record says so (recovery found it).
     std::vector<BlockIndexEntry> index;     // Empty when it has no blocks, or is sealed.
     std::shared_ptr<SealedSegment> sealed;  // Null: plain, or (from recovery)
                                             // what the store opens by `header.is_sealed`.

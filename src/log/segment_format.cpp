@@ -86,6 +86,18 @@ std::optional<SegmentHeader> decode_segment_header(ByteSpan bytes) noexcept {
     return header;
 }
 
+bool is_foreign_segment_header(ByteSpan bytes) noexcept {
+    if (bytes.size() < kSegmentHeaderBytes) return false;
+    const std::byte* at = bytes.data();
+    const std::size_t size = get<std::uint16_t>(at + 10);  // Of later versions' headers too.
+    const bool is_whole =
+        std::equal(std::begin(kMagic), std::end(kMagic), at,
+                   [](std::uint8_t c, std::byte b) { return std::byte{c} == b; }) &&
+        size >= kSegmentHeaderBytes && size <= bytes.size() &&
+        get<std::uint32_t>(at + size - 4) == crc32c(bytes.first(size - 4));
+    return is_whole && !decode_segment_header(bytes);
+}
+
 BlockHeaderBytes encode(const BlockHeader& header, std::uint64_t salt,
                         std::uint64_t offset) noexcept {
     BlockHeaderBytes out{};
@@ -120,6 +132,13 @@ std::optional<BlockHeader> decode_block_header(ByteSpan bytes, std::uint64_t sal
                        .durable_before = get<std::uint64_t>(at + 32),
                        .seq_limit = Seq{get<std::uint64_t>(at + 40)},
                        .kind = static_cast<BlockKind>(get<std::uint8_t>(at + 52))};
+}
+
+std::optional<std::uint64_t> salt_of_first_block(ByteSpan bytes) noexcept {
+    if (bytes.size() < kBlockHeaderBytes) return {};
+    const std::uint64_t salt = get<std::uint64_t>(bytes.data()) ^ kBlockMark;
+    if (!decode_block_header(bytes, salt, kSegmentHeaderBytes)) return {};
+    return salt;
 }
 
 std::optional<std::size_t> find_block_magic(ByteSpan bytes, std::uint64_t salt,

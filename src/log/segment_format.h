@@ -66,11 +66,19 @@ using BlockHeaderBytes = std::array<std::byte, kBlockHeaderBytes>;
 /// sealed segment's: look at `is_sealed` before reading blocks.
 [[nodiscard]] std::optional<SegmentHeader> decode_segment_header(ByteSpan bytes) noexcept;
 
+/// Whether `bytes` begin with the whole header of a segment that this program must not read: of
+/// another version, or with features that it does not know.
+[[nodiscard]] bool is_foreign_segment_header(ByteSpan bytes) noexcept;
+
 /// The header of a block at `offset` of the segment with `salt`.
 [[nodiscard]] BlockHeaderBytes encode(const BlockHeader& header, std::uint64_t salt,
                                       std::uint64_t offset) noexcept;
 [[nodiscard]] std::optional<BlockHeader> decode_block_header(ByteSpan bytes, std::uint64_t salt,
                                                              std::uint64_t offset) noexcept;
+
+/// The salt of the segment whose first block header `bytes` begin with: it follows the segment's
+/// header, so that header can be made again. Not for other blocks: published bytes might imitate.
+[[nodiscard]] std::optional<std::uint64_t> salt_of_first_block(ByteSpan bytes) noexcept;
 
 /// Where in `bytes` the magic of the segment's block headers comes next, from `from` on.
 [[nodiscard]] std::optional<std::size_t> find_block_magic(ByteSpan bytes, std::uint64_t salt,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "log/block_check.h"
 #include "log/gap.h"
 #include "log/segment_format.h"
 
@@ -124,52 +125,12 @@ private:
         }
         last_time_ = header.time;
         const ByteSpan stored = there.first(header.stored_bytes);
-        auto offsets = offsets_of(stored, header.count);
-        auto block = offsets ? std::make_shared<const Block>(
-                                   header.first_seq, header.time,
-                                   ByteBuffer{stored.begin(), stored.end()}, *std::move(offsets))
-                             : repaired(stored, header);
+        const BlockCheck check = check_block(stored, header.count);
+        result_.records_damaged += check.damaged;
+        BlockRef block = checked_block(stored, header, check, header.count);
         taken_ += stored.size();
         if (block->count() != 0) result_.blocks.push_back(std::move(block));
         return true;
-    }
-
-    /// Where the records start, if all of them are intact and fill the block.
-    [[nodiscard]] static std::optional<std::vector<std::uint32_t>> offsets_of(ByteSpan stored,
-                                                                              std::uint32_t count) {
-        std::vector<std::uint32_t> offsets;
-        std::size_t at = 0;
-        while (at < stored.size()) {
-            std::size_t size = 0;
-            if (offsets.size() == count || !is_record_intact(stored.subspan(at), size)) return {};
-            offsets.push_back(static_cast<std::uint32_t>(at));
-            at += size;
-        }
-        if (offsets.size() != count) return {};
-        return offsets;
-    }
-
-    /// The block with a gap record in place of each damaged one. Behind a damaged length nothing
-    /// can be found again.
-    [[nodiscard]] BlockRef repaired(ByteSpan stored, const BlockHeader& header) {
-        ByteBuffer bytes;
-        std::vector<std::uint32_t> offsets;
-        std::size_t at = 0;
-        for (std::uint32_t index = 0; index < header.count; ++index) {
-            std::size_t size = 0;
-            const bool is_intact = at < stored.size() && is_record_intact(stored.subspan(at), size);
-            offsets.push_back(static_cast<std::uint32_t>(bytes.size()));
-            if (is_intact) {
-                append(bytes, stored.subspan(at, size));
-            } else {
-                const Seq seq = header.first_seq + index;
-                encode_gap({.from = seq, .to = seq}, bytes);
-                ++result_.records_damaged;
-            }
-            at = size == 0 ? stored.size() : at + size;
-        }
-        return std::make_shared<const Block>(header.first_seq, header.time, std::move(bytes),
-                                             std::move(offsets));
     }
 
     File& file_;

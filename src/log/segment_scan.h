@@ -57,7 +57,9 @@ struct SegmentScan {
     std::vector<BlockIndexEntry> index;  // As kept_segment.h has it.
     std::vector<DamagedStretch> damage;  // In order; without the tail.
     std::optional<CutBlock> cut_block;
-    std::uint64_t tail_bytes = 0;    // Behind `bytes`, up to the last byte that is not zero.
+    std::uint64_t tail_bytes = 0;        // Behind `bytes`, up to the last byte that is not zero.
+    std::uint64_t durable_before = 0;    // The largest of all valid headers.
+    std::uint64_t pages_unreadable = 0;  // Taken for zeros.
     bool is_closed = false;          // The last block is a closing header, and only zeros follow.
     std::optional<Gap> opening_gap;  // The first record, if it is one of kind gap.
 };
@@ -75,6 +77,7 @@ public:
 enum class ScanProblem : std::uint8_t {
     unreadable,    // The file gave an error.
     empty,         // No header, and no block: a creation that did not get far, or zeros.
+    torn_header,   // No header, and nothing but zeros after it: there are no blocks.
     no_header,     // The header is damaged, and so is the first block: nothing can be found.
     newer_format,  // A whole header of a version or with features that this program does not know.
     sealed,        // sealed_reader.h reads it.

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "log/file_io.h"
+#include "log/gap.h"
 #include "log/segment_reader.h"
 
 namespace firehose::log {
@@ -368,6 +369,12 @@ bool SegmentStore::read(Seq from, std::size_t bytes_max, const TopicInterest* in
     SegmentStretch stretch;
     Segment* segment = pin(from, is_too_old, stretch);
     if (segment == nullptr) return !is_too_old;
+    const Seq first = segment->kept.header.first_seq;
+    if (segment->kept.lost_from && from < first) {
+        const Gap lost{.from = std::max(from, *segment->kept.lost_from),
+                       .to = Seq{number(first) - 1}};
+        out.push_back(gap_block(lost, lost.to, segment->kept.header.created));
+    }
     SealedSegment::Read read;
     if (segment->kept.sealed) {
         read = segment->kept.sealed->read(*segment->kept.file, from, bytes_max, interest);

@@ -86,6 +86,7 @@ IoResult SegmentStore::replace(Segment& old, std::string& name, std::unique_ptr<
                    .disk_bytes = opened->file_bytes(),
                    .end_seq = old.kept.end_seq,
                    .end_time = old.kept.end_time,
+                   .lost_from = old.kept.lost_from,
                    .index = {},
                    .sealed = cache_.add(*opened)};
     const std::string old_name = old.kept.name;
