@@ -67,7 +67,7 @@ public:
 /// What is read must be ordered; gives the payloads by seq, empty ones for gaps.
 [[nodiscard]] std::map<std::uint64_t, std::string> read_it(File& file, const SealedFile& segment) {
     const SealedFrames frames = read_frames(file, segment);
-    const auto wanted = frames_wanted(file, segment, frames, EveryOther{});
+    const auto wanted = frames_wanted(read_topics(file, segment), segment, frames, EveryOther{});
     check(wanted.size() == frames.frames.size());
     Ignore visitor;
     static_cast<void>(visit_topics(file, segment, visitor));

@@ -4,20 +4,25 @@
 #include <malloc.h>
 
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
+#include <utility>
 
+#include "app/backup_job.h"
 #include "app/bus_settings.h"
-#include "app/log_settings.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "bus/restore.h"
 
 namespace firehose::app {
 namespace {
 
 /// Events of sources on their way to the shard; the rest waits in the source.
 constexpr std::size_t kSinkBytesMax = 8 * 1024 * 1024;
+
+/// A disk that does not answer must not keep the program from ending.
+constexpr Microseconds kLastCheckpointMax{10'000'000};
 
 /// The loop's clock outlives it.
 SystemClock& process_clock() {
@@ -58,85 +63,65 @@ Result<bus::Acl, std::string> read_acl(const std::string& path) {
     return Failure{problems};
 }
 
-std::string log_folder(const config::Settings& settings) {
-    return settings.data + "/log";
-}
-
-/// What an earlier run left in the folder.
-Result<log::KeptLog, std::string> find_log(const config::Settings& settings,
-                                           log::FileSystem& files) {
-    log::KeptLog kept{.log_id = random_seed()};
-    if (settings.log.mode != config::LogMode::disk) return kept;
-    const auto names = files.list();
-    if (!names) {
-        return Failure{log_folder(settings) + ": cannot be read (" + names.error().message() + ")"};
-    }
-    if (!names->empty()) {
-        return Failure{log_folder(settings) +
-                       ": holds the log of an earlier run, which this build cannot go on with yet; "
-                       "choose another folder with --data"};
-    }
-    return kept;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Server>, std::string> Server::start(const config::Settings& settings) {
-    std::error_code failed;
-    std::filesystem::create_directories(settings.data, failed);
-    if (failed) {
-        return Failure{settings.data + ": the data folder cannot be made (" + failed.message() +
-                       "); choose another with --data"};
-    }
-    std::filesystem::create_directories(log_folder(settings), failed);
-    log::PosixFileSystem files{log_folder(settings)};
-    auto kept = find_log(settings, files);
-    if (!kept) return Failure{kept.error()};
-    const auto space = files.space();
-    if (!space) return Failure{log_folder(settings) + ": " + space.error().message()};
-
+    auto opened = open_log(settings);
+    if (!opened) return Failure{opened.error()};
     auto loop = net::EventLoop::create(process_clock());
     if (!loop) return Failure{loop.error().message};
-    std::unique_ptr<Server> server{
-        new Server{settings, std::move(*loop), log_options(settings, *space), std::move(*kept)}};
+    std::unique_ptr<Server> server{new Server{settings, std::move(*loop), std::move(*opened)}};
 
-    if (!settings.auth.password_file.empty()) {
-        auto passwords = config::PasswordFile::load(settings.auth.password_file);
-        if (!passwords) return Failure{sentence(passwords.error())};
-        server->passwords_ = std::move(*passwords);
-    }
-    auto acl = read_acl(settings.auth.acl_file);
-    if (!acl) return Failure{acl.error()};
-    server->acl_ = std::move(*acl);
-
+    if (auto read = server->read_files(); !read) return Failure{read.error()};
     for (const int number : {SIGINT, SIGTERM}) {
         auto watched =
             server->loop_->on_signal(number, [self = server.get()] { self->begin_stop(); });
         if (!watched) return Failure{watched.error().message};
     }
-    if (auto opened = server->open_doors(); !opened) return Failure{opened.error()};
+    server->make_bus();
+    if (auto restored = server->restore(); !restored) return Failure{restored.error()};
+    if (auto opened_doors = server->open_doors(); !opened_doors) {
+        return Failure{opened_doors.error()};
+    }
     if (auto made = server->make_sources(); !made) return Failure{made.error()};
     return server;
 }
 
 Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop,
-               const log::SegmentLogOptions& log_options, log::KeptLog kept)
+               OpenedLog opened)
     : settings_(settings),
       bus_settings_(bus_settings(settings)),
       loop_(std::move(loop)),
       acl_(bus::Acl::none()),
-      files_(log_folder(settings)),
-      log_(log_options, files_, clock_, std::move(kept)),
-      log_threads_(log_) {}
+      folder_(std::move(opened.folder)),
+      files_(std::move(opened.files)),
+      views_(std::move(opened.views)),
+      log_(opened.options, *files_, clock_, std::move(opened.kept)),
+      log_threads_(log_),
+      copied_bytes_max_(opened.options.bytes_max / 2),
+      housekeeper_(log_, clock_) {}
 
 Server::~Server() {
     for (const auto& gerrit : gerrits_) gerrit->stop();
     if (demo_) demo_->stop();
     mqtt_listeners_.clear();
     http_listeners_.clear();
+    housekeeper_.stop();
 }
 
-Result<void, std::string> Server::open_doors() {
+Result<void, std::string> Server::read_files() {
+    if (!settings_.auth.password_file.empty()) {
+        auto passwords = config::PasswordFile::load(settings_.auth.password_file);
+        if (!passwords) return Failure{sentence(passwords.error())};
+        passwords_ = std::move(*passwords);
+    }
+    auto acl = read_acl(settings_.auth.acl_file);
+    if (!acl) return Failure{acl.error()};
+    acl_ = std::move(*acl);
+    return {};
+}
+
+void Server::make_bus() {
     const bool has_passwords = !settings_.auth.password_file.empty();
     authenticator_ = std::make_unique<PasswordAuthenticator>(has_passwords ? &passwords_ : nullptr);
     shard_ = std::make_unique<bus::Shard>(bus::Shared{.settings = bus_settings_,
@@ -148,9 +133,38 @@ Result<void, std::string> Server::open_doors() {
                                                       .version = "firehose " FIREHOSE_VERSION,
                                                       .heap_bytes = &heap_bytes},
                                           *loop_);
+    if (!views_) return;
+    housekeeping_ = std::make_unique<bus::Housekeeping>(
+        bus::HousekeepingOptions{.checkpoint_interval = settings_.checkpoint.interval,
+                                 .copied_bytes_max = copied_bytes_max_},
+        log_, *views_, retained_, std::vector{&shard_->session_rows()}, housekeeper_.waker());
+}
+
+/// Sessions and retained messages are as they were before a stranger can ask for them.
+Result<void, std::string> Server::restore() {
+    if (!views_) return {};
+    shard_->begin_turn(loop_->now(), clock_.wall());
+    auto restored = bus::restore(
+        {.store = views_.get(),
+         .log = log_,
+         .retained = retained_,
+         .read_step = [this] { return log_.read_step(); },
+         .adopt = [this](session::StoredSession&& stored) { shard_->adopt(std::move(stored)); }});
+    if (!restored) return Failure{restored.error()};
+    FH_LOG(info, "restored", {"sessions", restored->sessions}, {"retained", restored->retained},
+           {"records_read", restored->records}, {"from_seq", number(restored->from)},
+           {"end_seq", number(restored->to)});
+    housekeeping_->add_rows(std::move(restored->changed));
+    return {};
+}
+
+Result<void, std::string> Server::open_doors() {
     http_door_ = std::make_unique<HttpDoor>(
         *shard_, http::HttpLimits{.head_time_max = settings_.limits.http_head_timeout},
         settings_.limits.connections_max);
+    auto admin_door = AdminDoor::open(*loop_, folder_.admin_socket_path(), admin_routes());
+    if (!admin_door) return Failure{admin_door.error()};
+    admin_door_ = std::move(*admin_door);
     set_hooks();
     const auto to_mqtt = [this](std::unique_ptr<net::TcpStream> stream) {
         shard_->accept_mqtt(std::move(stream), false, {}, bus_settings_.durability);
@@ -162,6 +176,18 @@ Result<void, std::string> Server::open_doors() {
         return opened;
     }
     return open(settings_.listen.http, to_http, http_listeners_);
+}
+
+AdminDoor::Routes Server::admin_routes() {
+    return {{"POST /backup", [this](const http::HttpRequest& request, const AdminReply& reply) {
+                 const auto to = request.parameter("to");
+                 if (!to || to->empty()) return reply.refuse(400, "say where to: ?to=FOLDER");
+                 start_backup({.housekeeper = housekeeper_,
+                               .views = views_.get(),
+                               .data = settings_.data,
+                               .to = std::string{*to}},
+                              reply);
+             }}};
 }
 
 Result<void, std::string> Server::open(const std::vector<config::Endpoint>& endpoints,
@@ -225,12 +251,14 @@ void Server::set_hooks() {
              [this] {
                  shard_->end_turn();
                  http_door_->end_turn();
+                 admin_door_->end_turn();
              },
          .has_work = [this] { return shard_->has_work(); }});
 }
 
 void Server::tick() {
     http_door_->on_tick(loop_->now());
+    admin_door_->on_tick(loop_->now());
     if (is_stopping_ && (shard_->clients_open() == 0 || loop_->now() >= stop_deadline_)) {
         loop_->stop();
         return;
@@ -261,9 +289,31 @@ void Server::run() {
     log_threads_.start();
     for (const auto& gerrit : gerrits_) gerrit->start();
     if (demo_) demo_->start();
+    housekeeper_.start(housekeeping_.get());
     tick();
     loop_->run();
+    housekeeper_.stop();
+    checkpoint_at_stop();
     log_threads_.stop();
+}
+
+/// The next start then reads nothing of the log.
+void Server::checkpoint_at_stop() {
+    if (!housekeeping_) return;
+    const MonotonicTime deadline = clock_.monotonic() + kLastCheckpointMax;
+    bool is_begun = false;
+    while (clock_.monotonic() < deadline) {
+        shard_->begin_turn(clock_.monotonic(), clock_.wall());
+        shard_->end_turn();
+        if (housekeeping_->has_round_ended()) {
+            if (std::exchange(is_begun, true)) return;
+            housekeeping_->begin_round();
+        }
+        if (!housekeeping_->step(clock_.monotonic())) {
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        }
+    }
+    FH_LOG(warn, "last_checkpoint_not_written", {"problem", housekeeping_->checkpointer().error()});
 }
 
 std::vector<std::string> Server::mqtt_addresses() const {

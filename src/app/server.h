@@ -5,16 +5,19 @@
 #include <string>
 #include <vector>
 
+#include "app/admin_door.h"
 #include "app/bus_sink.h"
+#include "app/housekeeper.h"
 #include "app/http_door.h"
+#include "app/open_log.h"
 #include "app/password_authenticator.h"
 #include "base/result.h"
 #include "bus/acl.h"
+#include "bus/housekeeping.h"
 #include "bus/shard.h"
 #include "config/password_file.h"
 #include "config/settings.h"
 #include "log/log_threads.h"
-#include "log/posix_file.h"
 #include "log/segment_log.h"
 #include "net/event_loop.h"
 #include "net/listener.h"
@@ -24,7 +27,8 @@
 /// The bus put together: log, shard, doors, sources; members in the order in which they start.
 ///
 /// Ownership: owns everything; the destructor stops what runs. Threads: `run` is the shard's
-/// thread (the caller's); the log has a writer and a reader, passwords one thread, each source one.
+/// thread (the caller's); the log has a writer and a reader, the housekeeper one and a sealer,
+/// passwords one thread, each source one.
 /// Deliberately absent: more than one shard. The modules below are made for several (mailboxes,
 /// appenders, wakers); handing a connection to its session's home shard is not built yet.
 namespace firehose::app {
@@ -50,7 +54,12 @@ private:
     using Listeners = std::vector<std::unique_ptr<net::Listener>>;
 
     Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop,
-           const log::SegmentLogOptions& log_options, log::KeptLog kept);
+           OpenedLog opened);
+    [[nodiscard]] Result<void, std::string> read_files();
+    void make_bus();
+    [[nodiscard]] Result<void, std::string> restore();
+    [[nodiscard]] AdminDoor::Routes admin_routes();
+    void checkpoint_at_stop();
     [[nodiscard]] Result<void, std::string> open_doors();
     [[nodiscard]] Result<void, std::string> open(const std::vector<config::Endpoint>& endpoints,
                                                  const net::Listener::OnAccept& on_accept,
@@ -66,12 +75,18 @@ private:
     std::unique_ptr<net::EventLoop> loop_;
     config::PasswordFile passwords_;
     bus::Acl acl_;
-    log::PosixFileSystem files_;
+    DataFolder folder_;
+    std::unique_ptr<log::PosixFileSystem> files_;
+    std::unique_ptr<store::SqliteViewStore> views_;  // Null with log.mode = memory.
     log::SegmentLog log_;
     log::LogThreads log_threads_;
     bus::RetainedView retained_;
     std::unique_ptr<PasswordAuthenticator> authenticator_;
     std::unique_ptr<bus::Shard> shard_;
+    const std::uint64_t copied_bytes_max_;
+    Housekeeper housekeeper_;
+    std::unique_ptr<bus::Housekeeping> housekeeping_;  // Null without views.
+    std::unique_ptr<AdminDoor> admin_door_;
     std::unique_ptr<HttpDoor> http_door_;
     Listeners mqtt_listeners_;
     Listeners http_listeners_;

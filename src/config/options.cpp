@@ -119,7 +119,7 @@ constexpr Option kOptions[] = {
 
     {.key = "log.mode",
      .type = Choice{.words = kLogModes},
-     .value = "memory",
+     .value = "disk",
      .field = &at<&Settings::log, &LogSettings::mode>,
      .doc =
          "Where records are kept. `disk`: in the data folder, and nothing is acknowledged before "
@@ -181,6 +181,15 @@ constexpr Option kOptions[] = {
      .max = 64_GiB,
      .field = &at<&Settings::log, &LogSettings::cache_bytes>,
      .doc = "What was read and decompressed of old segments lately, shared by all readers."},
+
+    {.key = "checkpoint.interval",
+     .type = Duration{},
+     .value = 10s,
+     .min = 100ms,
+     .max = 1h,
+     .field = &at<&Settings::checkpoint, &CheckpointSettings::interval>,
+     .doc = "How often sessions and retained messages are written beside the log. After a crash "
+            "what came since is read from the log again."},
 
     {.key = "history.age",
      .type = Duration{},
@@ -492,6 +501,7 @@ constexpr Section kSections[] = {
     {.name = "listen", .doc = "Where clients reach it."},
     {.name = "auth", .doc = "Who may publish, and who may read what."},
     {.name = "log", .doc = "How much is kept."},
+    {.name = "checkpoint", .doc = "What a start need not read again."},
     {.name = "history", .doc = "What can be read back."},
     {.name = "limits", .doc = "What a single client may ask for."},
     {.name = "publish", .doc = "How publishers are slowed down."},

@@ -38,7 +38,7 @@ struct ListenSettings {
 enum class LogMode : std::uint8_t { disk, memory };
 
 struct LogSettings {
-    LogMode mode = LogMode::memory;
+    LogMode mode = LogMode::disk;
     std::uint64_t memory_bytes = 0;
     std::uint64_t bytes = 0;  // 0: by the file system.
     std::uint64_t min_free = 0;
@@ -46,6 +46,10 @@ struct LogSettings {
     Microseconds segment_age{0};
     std::uint64_t unwritten_bytes_max = 0;
     std::uint64_t cache_bytes = 0;
+};
+
+struct CheckpointSettings {
+    Microseconds interval{0};
 };
 
 struct HistorySettings {
@@ -145,6 +149,7 @@ struct Settings {
     std::uint64_t shards = 0;  // 0: see shard_count().
     bool demo = false;
     LogSettings log;
+    CheckpointSettings checkpoint;
     HistorySettings history;
     AuthSettings auth;
     LimitSettings limits;

@@ -3,49 +3,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "base/assert.h"
-#include "base/waker.h"
+#include "base/bed.h"
 
 namespace firehose::log {
 namespace {
-
-/// Where a thread sleeps until it is woken, or for a while.
-class Bed final : public Waker {
-public:
-    void wake() noexcept override {
-        if (is_called_.exchange(true, std::memory_order_acq_rel)) return;  // It knows already.
-        { const std::scoped_lock lock{mutex_}; }  // It sleeps, or has not looked yet.
-        condition_.notify_all();
-    }
-
-    void sleep(std::chrono::milliseconds longest) {
-        std::unique_lock lock{mutex_};
-        condition_.wait_for(lock, longest, [this] {
-            return is_closed_ || is_called_.load(std::memory_order_acquire);
-        });
-        is_called_.exchange(false, std::memory_order_acq_rel);
-    }
-
-    /// Nobody sleeps here any more.
-    void close() {
-        {
-            const std::scoped_lock lock{mutex_};
-            is_closed_ = true;
-        }
-        condition_.notify_all();
-    }
-
-private:
-    std::atomic<bool> is_called_{false};
-    std::mutex mutex_;
-    bool is_closed_ = false;  // Under mutex_.
-    std::condition_variable condition_;
-};
 
 // Woken for work; sooner only when the disk failed and is tried again.
 constexpr std::chrono::milliseconds kLongestSleep{60'000};
