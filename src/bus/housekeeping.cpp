@@ -27,6 +27,7 @@ Housekeeping::Housekeeping(const HousekeepingOptions& options, log::SegmentLog& 
       checkpointer_(store, log, retained, shards),
       appender_(log.add_appender(waker)) {
     for (SessionRowsBox* box : shards) box->set_housekeeper(&waker);
+    log_.set_housekeeper(&waker);
     log_.set_needed_from(Seq{}, Seq{});  // Until the first round has said what is.
 }
 
@@ -34,7 +35,8 @@ bool Housekeeping::step(MonotonicTime now) {
     hear_outcomes();
     if (now >= retry_at_ && step_round(now)) return true;
     if (copy_ != Copy::idle && step_copy()) return true;
-    return log_.expire_step();
+    const bool is_making_room = log_.room_step();
+    return log_.expire_step() || is_making_room;
 }
 
 Microseconds Housekeeping::pause(MonotonicTime now) const {

@@ -167,6 +167,15 @@ private:
         auto file = files_.open(name);
         if (!file) return problem(name, file.error());
         auto scan = scan_segment(**file, limit);
+        if (scan && !limit) {
+            if (const auto torn = torn_at(*scan)) {
+                if (const auto done = (*file)->truncate(*torn); !done) {
+                    return problem(name, done.error());
+                }
+                out_.bytes_cut += scan->bytes + scan->tail_bytes - *torn;
+                scan = scan_segment(**file, limit);
+            }
+        }
         if (!scan) return on_scan_problem(name, **file, scan.error());
         if (auto owned = check_owner(name, scan->header); !owned) return owned;
         scan->header.number = number;
@@ -189,6 +198,15 @@ private:
         found.tail_bytes = scan->tail_bytes;
         found.is_closed = scan->is_closed;
         found_.push_back(std::move(found));
+        return {};
+    }
+
+    /// Where what was never durable begins to be torn: of the writes since the last sync some may
+    /// have arrived and others not, in no order.
+    [[nodiscard]] static std::optional<std::uint64_t> torn_at(const SegmentScan& scan) {
+        for (const DamagedStretch& stretch : scan.damage) {
+            if (stretch.offset >= scan.durable_before) return stretch.offset;
+        }
         return {};
     }
 

@@ -493,6 +493,33 @@ TEST(Recovery, DamageIsKeptAsideOnce) {
     }
 }
 
+TEST(Recovery, RoomOfASegmentIsNoDamageAndNoUnfinishedRoomStays) {
+    for (const bool is_clean : {false, true}) {
+        MemoryFileSystem files;
+        StandingClock clock;
+        SegmentLogOptions options = on_disk();
+        options.makes_room = true;
+        options.segment_bytes = 4'000;
+        {
+            Life life{files, clock, options};
+            while (life.log->room_step()) continue;
+            for (int i = 0; i < 5; ++i) {
+                life.append({"payload " + std::to_string(i)});
+                life.write();
+            }
+            // The first segment had no room; the second has.
+            EXPECT_EQ(files.contents(*files.number_of(segment_name(2, false))).size(), 4'000u);
+            while (life.log->room_step()) continue;
+            if (is_clean) life.stop();
+        }
+        Life life{files, clock, options};
+        EXPECT_EQ(life.found.was_clean, is_clean);
+        EXPECT_TRUE(life.found.damage.empty());
+        EXPECT_EQ(life.content().records.size(), 5u);
+        EXPECT_LT(files.contents(*files.number_of(segment_name(2, false))).size(), 1'000u);
+    }
+}
+
 TEST(Recovery, BlocksThatWereWrittenAgainAfterAFailedSyncAreReadOnce) {
     MemoryFileSystem files;
     StandingClock clock;
@@ -531,6 +558,7 @@ TEST_P(ManyLives, LoseNothingDurableAndGiveNoSeqTwice) {
     for (int life_number = 0; life_number < 8; ++life_number) {
         SCOPED_TRACE("life " + std::to_string(life_number));
         options.seed = random.next();
+        options.makes_room = random.chance(50);
         Life life{files, clock, options};
         ASSERT_NE(life.log, nullptr);
         ASSERT_TRUE(life.found.damage.empty())
@@ -568,6 +596,7 @@ TEST_P(ManyLives, LoseNothingDurableAndGiveNoSeqTwice) {
             if (random.chance(5)) files.set_faults({.syncs_to_fail = 1 + random.below(3)});
             if (random.chance(50)) static_cast<void>(life.log->write_step());
             if (random.chance(20)) static_cast<void>(life.log->seal_step());
+            if (random.chance(30)) static_cast<void>(life.log->room_step());
             clock.monotonic_now.since_start += SegmentLog::kRetryDelay;
             std::vector<Outcome> outcomes;
             life.log->take_outcomes(life.appender, outcomes);

@@ -30,6 +30,8 @@ template <class Index>
     return {.is_kept = options.mode == LogMode::disk,
             .segment_bytes = options.segment_bytes,
             .segment_age = options.segment_age,
+            .makes_room = options.makes_room,
+            .free_bytes_min = options.free_bytes_min,
             .seed = options.seed ? *options.seed : random_seed(),
             .first_seq = *options.first_seq,
             .cache_bytes = options.cache_bytes};

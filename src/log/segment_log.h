@@ -61,6 +61,7 @@ struct SegmentLogOptions {
     std::uint64_t free_bytes_min = 0;  // disk: less on the file system: rule **Degraded**.
     std::uint64_t hold_bytes = 0;      // disk: most that is held for durable sessions alone.
     Microseconds segment_age{0};       // disk: an older segment is closed; 0: never.
+    bool makes_room = false;           // disk: room_step writes the next segment's zeros ahead.
     Microseconds history_age{0};       // disk: older segments go; 0: never.
     std::size_t cache_bytes = std::size_t{32} << 20;  // Of sealed segments, decoded.
     std::optional<Seq> first_seq;       // memory; without: the wall clock's microseconds.
@@ -118,6 +119,10 @@ public:
     [[nodiscard]] Leaving leaving() const;
     /// Housekeeper: deletes at most one segment that is too old or too much. True: maybe more.
     bool expire_step();
+    /// Housekeeper: a MiB of the next segment's room. True: call again.
+    bool room_step() { return store_.room().step(); }
+    /// Who is woken when there is room to make.
+    void set_housekeeper(Waker* waker) noexcept { store_.room().set_maker(waker); }
     /// Housekeeper: a frame or so of the oldest closed plain segment. True: call again.
     bool seal_step();
 

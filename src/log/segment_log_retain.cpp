@@ -109,7 +109,9 @@ bool SegmentLog::is_due(const SegmentStore::Oldest& oldest) const {
     if (oldest.is_open) return false;
     const Microseconds age = clock_.wall() - oldest.end_time;
     const bool is_old = options_.history_age.count() != 0 && age > options_.history_age;
-    return is_old || store_.figures().bytes > options_.bytes_max;
+    // The next segment's room, and what is left of the open one's.
+    const std::uint64_t room = options_.makes_room ? 2 * options_.segment_bytes : 0;
+    return is_old || store_.figures().bytes + room > options_.bytes_max;
 }
 
 SegmentLog::Leaving SegmentLog::leaving() const {

@@ -129,7 +129,7 @@ bool SegmentLog::has_room(MonotonicTime now) {
     while (true) {
         const auto space = files_.space();
         if (!space || space->free >= wanted) return true;
-        if (drop_expendable()) continue;
+        if (store_.room().drop() || drop_expendable()) continue;
         ++failures_;
         degrade("free space", std::to_string(space->free) + " bytes", now);
         return false;
@@ -147,8 +147,8 @@ bool SegmentLog::on_disk_error(std::error_code error, MonotonicTime now) {
     }
     // Oldest history goes first (rule **Degraded**); where space is not the trouble, a new segment
     // is tried once.
-    const bool is_again =
-        is_out_of_space(error) ? drop_expendable() : failures_ == 1 && takes_durable();
+    const bool is_again = is_out_of_space(error) ? store_.room().drop() || drop_expendable()
+                                                 : failures_ == 1 && takes_durable();
     if (is_again) {
         retry_at_ = now;
         return true;

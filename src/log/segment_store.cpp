@@ -45,7 +45,12 @@ constexpr std::size_t kFindBytes = std::size_t{256} << 10;
 }  // namespace
 
 SegmentStore::SegmentStore(const SegmentStoreOptions& options, FileSystem& files, KeptLog& kept)
-    : options_(options), files_(files), random_(options.seed), cache_(options.cache_bytes) {
+    : options_(options),
+      files_(files),
+      random_(options.seed),
+      cache_(options.cache_bytes),
+      room_(files, options.is_kept && options.makes_room ? options.segment_bytes : 0,
+            options.free_bytes_min) {
     state_.with([&](State& state) { state.floor = options.first_seq; });
     if (options_.is_kept) take_over(kept);
 }
@@ -108,6 +113,8 @@ Seq SegmentStore::reserve(Seq end) const noexcept {
 
 void SegmentStore::close_current() {
     if (current_ == nullptr) return;
+    // Were it not to work, the zeros would stay until it is sealed.
+    if (current_->has_room) static_cast<void>(current_->kept.file->truncate(current_->kept.bytes));
     state_.with([&](State&) { current_->is_open = false; });
     current_ = nullptr;
 }
@@ -117,7 +124,11 @@ void SegmentStore::close_if_due(WallTime now) {
     const SegmentHeader& header = current_->kept.header;
     const Microseconds age = now - header.created;
     const bool is_old = options_.segment_age.count() != 0 && age >= options_.segment_age;
-    if (is_old || number(header.first_seq) < close_below_.load(std::memory_order_relaxed)) {
+    // The first after a start has no room: making it would delay the start.
+    const bool is_better_with_room = !current_->has_room && room_.is_ready() &&
+                                     current_->kept.bytes < options_.segment_bytes / 2;
+    if (is_old || is_better_with_room ||
+        number(header.first_seq) < close_below_.load(std::memory_order_relaxed)) {
         close_current();
     }
 }
@@ -148,17 +159,23 @@ void SegmentStore::remove_spares() {
     }
 }
 
-Result<std::unique_ptr<File>, std::error_code> SegmentStore::create_file(std::string& name) {
+Result<std::unique_ptr<File>, std::error_code> SegmentStore::create_file(std::string& name,
+                                                                         bool& has_room) {
     ++last_number_;
     if (!options_.is_kept) return files_.create_unlinked();
     name = segment_name(last_number_, false);
+    if (auto file = room_.take(name)) {
+        has_room = true;
+        return file;
+    }
     return files_.create(name);
 }
 
 IoResult SegmentStore::open_segment(Seq first, WallTime time) {
     close_current();
     std::string name;
-    auto file = create_file(name);
+    bool has_room = false;
+    auto file = create_file(name, has_room);
     if (!file) return Failure{file.error()};
     const Seq limit = options_.is_kept ? reserve(first) : Seq{};
     auto segment = std::make_unique<Segment>(Segment{.kept = {.name = name,
@@ -173,7 +190,8 @@ IoResult SegmentStore::open_segment(Seq first, WallTime time) {
                                                               .disk_bytes = kSegmentHeaderBytes,
                                                               .end_seq = first,
                                                               .end_time = time},
-                                                     .is_open = true});
+                                                     .is_open = true,
+                                                     .has_room = has_room});
     const SegmentHeaderBytes header = encode(segment->kept.header);
     IoResult done = write_all(*segment->kept.file, 0, header);
     if (options_.is_kept) {
@@ -263,11 +281,14 @@ IoResult SegmentStore::write_closing(Seq end, WallTime time) {
                                                        .seq_limit = reserve(end),
                                                        .kind = BlockKind::closing},
                                            current_->kept.header.salt, current_->kept.bytes);
-    IoResult done = write_all(*current_->kept.file, current_->kept.bytes, header);
-    if (done) done = sync(*current_->kept.file);
+    File& file = *current_->kept.file;
+    IoResult done = write_all(file, current_->kept.bytes, header);
+    if (done && current_->has_room) done = file.truncate(current_->kept.bytes + header.size());
+    if (done) done = sync(file);
     if (!done) {
         abandon_current();
     } else {
+        current_->has_room = false;
         close_current();
     }
     return done;

@@ -24,6 +24,7 @@
 #include "log/sealed_writer.h"
 #include "log/segment_format.h"
 #include "log/segment_rewriter.h"
+#include "log/segment_room.h"
 
 /// The segment files: blocks go in at the end, are read back by seq, and leave with the oldest
 /// segment.
@@ -48,7 +49,9 @@ inline constexpr std::uint64_t kReserved = std::uint64_t{1} << 25;
 struct SegmentStoreOptions {
     bool is_kept = false;
     std::uint64_t segment_bytes = std::uint64_t{64} << 20;
-    Microseconds segment_age{0};  // 0: never closed for its age.
+    Microseconds segment_age{0};       // 0: never closed for its age.
+    bool makes_room = false;           // Kept segments get their room ahead (segment_room.h).
+    std::uint64_t free_bytes_min = 0;  // Room is made only beyond.
     std::uint64_t seed = 0;
     Seq first_seq{};  // Where the log begins, unless there are segments.
     std::size_t cache_bytes = std::size_t{32} << 20;  // Of sealed segments, decoded.
@@ -85,6 +88,9 @@ public:
     [[nodiscard]] IoResult write_closing(Seq end, WallTime time);
     /// Kept: no record may get a seq from here on.
     [[nodiscard]] Seq seq_limit() const noexcept { return durable_limit_; }
+
+    /// Of the next segment, while kept.
+    [[nodiscard]] SegmentRoom& room() noexcept { return room_; }
 
     // Retention.
 
@@ -135,6 +141,7 @@ private:
     struct Segment {
         KeptSegment kept;
         bool is_open = false;
+        bool has_room = false;  // Zeros follow what is written, up to segment_bytes.
         bool is_unsealable = false;
         std::size_t pins = 0;  // Readers that are at it, and sealing.
     };
@@ -164,7 +171,8 @@ private:
 
     void take_over(KeptLog& kept);
     [[nodiscard]] Seq reserve(Seq end) const noexcept;
-    [[nodiscard]] Result<std::unique_ptr<File>, std::error_code> create_file(std::string& name);
+    [[nodiscard]] Result<std::unique_ptr<File>, std::error_code> create_file(std::string& name,
+                                                                             bool& has_room);
     [[nodiscard]] std::size_t batch_size(std::span<const BlockRef> blocks) const;
     [[nodiscard]] IoResult write_batch(std::span<const BlockRef> blocks);
     [[nodiscard]] IoResult sync(File& file);
@@ -187,6 +195,7 @@ private:
     FileSystem& files_;
     Random random_;
     SealedCache cache_;
+    SegmentRoom room_;
     Locked<State> state_;
     std::atomic<std::uint64_t> close_below_{0};  // Open segments that begin below are closed.
     // The housekeeper's:
