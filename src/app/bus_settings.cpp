@@ -23,6 +23,8 @@ bus::Settings bus_settings(const config::Settings& s) {
         .keep_alive_max_s = static_cast<std::uint16_t>(seconds(s.keep_alive.max)),
         .session_expiry_max_s = static_cast<std::uint32_t>(seconds(s.session.expiry_max)),
         .sessions_max = s.session.count_max,
+        .session_restart_grace = s.session.restart_grace,
+        .will_restart_grace = s.will.restart_grace,
         .anonymous_sessions = s.session.anonymous == config::AnonymousSessions::standard
                                   ? bus::AnonymousSessions::standard
                                   : bus::AnonymousSessions::own,

@@ -9,9 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "bus/checkpoint.h"
 #include "bus/delayed_log.h"
+#include "bus/memory_view_store.h"
+#include "bus/restore.h"
 #include "bus/shard.h"
 #include "log/memory_file.h"
+#include "log/recovery.h"
 #include "log/segment_log.h"
 #include "mqtt/codec.h"
 
@@ -22,6 +26,7 @@
 ///     reader.subscribe("#");
 ///     EXPECT_EQ(reader.take_topics(), ...);
 ///
+/// With a Premises of its own it keeps its log there, on disk, and goes on with what is in it.
 /// Threads: none; every call runs a turn of the shard. For tests only.
 namespace firehose::bus::testing {
 
@@ -95,23 +100,40 @@ struct Got {
     bool retain = false;
     bool dup = false;
     std::uint16_t packet_id = 0;
+    std::vector<std::uint32_t> subscription_ids = {};
+};
+
+/// What outlives a bus.
+struct Premises {
+    ManualClock clock;
+    log::MemoryFileSystem files;
+    log::MemoryFileSystem damaged;
+    MemoryViewStore store;
+    std::uint64_t runs = 0;
 };
 
 class Bus {
 public:
-    explicit Bus(Settings with = {},
-                 std::string_view acl_text = "topic readwrite #\ntopic read $SYS/#\n",
+    static constexpr std::string_view kOpenAcl = "topic readwrite #\ntopic read $SYS/#\n";
+
+    explicit Bus(Settings with = {}, std::string_view acl_text = kOpenAcl,
                  log::SegmentLogOptions log_options = {})
-        : settings(with),
-          acl(*Acl::parse(acl_text)),
-          log(log_options, files, clock),
-          shard({.settings = settings,
-                 .log = delayed,
-                 .retained = retained,
-                 .acl = acl,
-                 .authenticator = authenticator,
-                 .version = "test"},
-                waker) {}
+        : Bus(std::make_shared<Premises>(), with, acl_text, log_options, {}) {}
+    /// The next run on these premises, with its log on disk.
+    Bus(const std::shared_ptr<Premises>& on, Settings with)
+        : Bus(on, with, kOpenAcl, {.mode = log::LogMode::disk, .seed = 1}, found(*on)) {
+        shard.begin_turn(clock.monotonic(), clock.wall());
+        auto restored =
+            restore({.store = &premises->store,
+                     .log = log,
+                     .retained = retained,
+                     .read_step = [this] { return log.read_step(); },
+                     .adopt = [this](auto&& stored) { shard.adopt(std::move(stored)); }});
+        EXPECT_TRUE(restored) << restored.error();
+        if (restored) checkpointer.add_rows(std::move(restored->changed));
+        shard.end_turn();
+        turn();
+    }
 
     /// Turns until there is nothing left to do; the log's writer and readers take their steps.
     void turn() {
@@ -128,10 +150,27 @@ public:
         clock.advance(by);
         turn();
     }
+    /// A whole round.
+    void checkpoint() {
+        checkpointer.begin();
+        for (int i = 0; i < 1'000 && checkpointer.is_running(); ++i) {
+            turn();
+            std::ignore = checkpointer.step();
+        }
+        EXPECT_FALSE(checkpointer.is_running());
+    }
+    /// As the program does when it is told to stop.
+    void stop() {
+        shard.begin_drain();
+        turn();
+        checkpoint();
+        while (log.close_step()) continue;
+    }
 
+    std::shared_ptr<Premises> premises;
     Settings settings;
-    ManualClock clock;
-    log::MemoryFileSystem files;
+    ManualClock& clock = premises->clock;
+    log::MemoryFileSystem& files = premises->files;
     Acl acl;
     RetainedView retained;
     FakeAuthenticator authenticator;
@@ -139,6 +178,29 @@ public:
     log::SegmentLog log;
     DelayedLog delayed{log};
     Shard shard;
+    Checkpointer checkpointer;
+
+private:
+    Bus(std::shared_ptr<Premises> on, Settings with, std::string_view acl_text,
+        const log::SegmentLogOptions& log_options, log::KeptLog kept)
+        : premises(std::move(on)),
+          settings(with),
+          acl(*Acl::parse(acl_text)),
+          log(log_options, files, clock, std::move(kept)),
+          shard({.settings = settings,
+                 .log = delayed,
+                 .retained = retained,
+                 .acl = acl,
+                 .authenticator = authenticator,
+                 .publisher_seed = ++premises->runs << 32U,
+                 .version = "test"},
+                waker),
+          checkpointer(premises->store, delayed, retained, {&shard.session_rows()}) {}
+    static log::KeptLog found(Premises& premises) {
+        auto recovered = log::recover(premises.files, premises.damaged, {.log_id = 7});
+        EXPECT_TRUE(recovered);
+        return std::move(recovered->log);
+    }
 };
 
 class Peer {
@@ -248,7 +310,8 @@ private:
         const auto publish = mqtt::decode_publish(frame, version_);
         ASSERT_TRUE(publish.has_value());
         publishes_.push_back({std::string{publish->topic}, std::string{as_text(publish->payload)},
-                              publish->qos, publish->retain, publish->dup, publish->packet_id});
+                              publish->qos, publish->retain, publish->dup, publish->packet_id,
+                              publish->subscription_ids});
     }
 
     Bus& bus_;

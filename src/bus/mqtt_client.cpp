@@ -195,10 +195,13 @@ MqttClient::Flow MqttClient::on_disconnect(const mqtt::Disconnect& packet) {
         const auto expiry =
             session::expiry_after_disconnect(terms_, packet.session_expiry_s, limits_);
         if (!expiry) return fail(expiry.error());
-        if (session_->expiry_s != *expiry && *expiry != 0 && shard_.takes_durable()) {
-            shard_.record(*session_, session::SessionOpened{session_->key, *expiry});
+        if (std::exchange(session_->expiry_s, *expiry) != *expiry && *expiry != 0) {
+            if (shard_.takes_durable()) {
+                shard_.record(*session_, session::SessionOpened{session_->key, *expiry});
+            } else {
+                shard_.restate_later(*session_);
+            }
         }
-        session_->expiry_s = *expiry;
     }
     end(packet.reason == mqtt::ReasonCode::success ? session::ConnectionEnd::disconnected
                                                    : session::ConnectionEnd::disconnected_with_will,

@@ -9,8 +9,18 @@
 namespace firehose::bus {
 namespace {
 
+constexpr MonotonicTime kNever{Microseconds::max()};
 constexpr unsigned kNeedsShift = 16;
 constexpr std::size_t kTimersMin = 1'024;  // Fewer are not worth looking through.
+
+bool is_findable(std::string_view key) {
+    return !key.starts_with('c') && !key.starts_with('w');
+}
+
+std::optional<MonotonicTime> unless_never(MonotonicTime at) {
+    if (at == kNever) return std::nullopt;
+    return at;
+}
 
 }  // namespace
 
@@ -49,9 +59,10 @@ void OfflineSessions::put(const session::StoredSession& session, const Timers& t
     std::memcpy(slot.packed.get(), bytes.data(), bytes.size());
     slot.size = static_cast<std::uint32_t>(bytes.size());
     slot.is_dirty = is_dirty;
-    slot.ends_at = timers.ends_at.value_or(MonotonicTime{Microseconds::max()});
+    slot.ends_at = timers.ends_at.value_or(kNever);
+    slot.will_due_at = timers.will_due_at.value_or(kNever);
     const Reference reference{index, slot.generation};
-    if (!session.key.starts_with('c')) {
+    if (is_findable(session.key)) {
         const bool is_new = by_key_.insert(index).second;
         FH_ASSERT(is_new);
     }
@@ -68,19 +79,25 @@ std::optional<OfflineSessions::Taken> OfflineSessions::take(std::string_view key
     return take(*found);
 }
 
+bool OfflineSessions::has_durable(std::string_view key) const {
+    const auto found = by_key_.find(key);
+    return found != by_key_.end() && session::StoredSession::expiry_of(packed(slots_[*found])) != 0;
+}
+
 OfflineSessions::Taken OfflineSessions::take(Index index) {
     Slot& slot = slots_[index];
     auto session = session::StoredSession::unpack(packed(slot));
     FH_ASSERT(session.has_value());
-    if (!session->key.starts_with('c')) by_key_.erase(index);
+    if (is_findable(session->key)) by_key_.erase(index);
     if (const Seq needed = session->needed_from();
         needed != session::StoredSession::kNeedsNothing) {
         const auto run = needs_.find(number(needed) >> kNeedsShift);
         if (--run->second == 0) needs_.erase(run);
     }
-    Taken taken{
-        .session = std::move(*session), .ends_at = slot.ends_at, .is_dirty = slot.is_dirty != 0};
-    if (slot.ends_at.since_start == Microseconds::max()) taken.ends_at.reset();
+    Taken taken{.session = std::move(*session),
+                .timers = {.ends_at = unless_never(slot.ends_at),
+                           .will_due_at = unless_never(slot.will_due_at)},
+                .is_dirty = slot.is_dirty != 0};
     slot.packed.reset();
     ++slot.generation;
     slot.is_dirty = 0;

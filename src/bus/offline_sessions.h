@@ -18,7 +18,7 @@
 /// Sessions whose clients are away: one packed buffer each, the same bytes as their checkpoint row.
 ///
 /// Found by key, taken out when their client comes back or their time has come. A key that begins
-/// with `c` (a connection's own) is never found: only its will is left.
+/// with `c` (a connection's own) or `w` (an heir) is never found: only its will is left.
 /// Ownership: owns the buffers. Threads: its shard's.
 /// Memory:    the packed bytes and some 120 bytes, measured by bench/offline_sessions; a timer that
 ///            was overtaken stays until as many are stale as are not.
@@ -34,7 +34,7 @@ public:
     };
     struct Taken {
         session::StoredSession session;
-        std::optional<MonotonicTime> ends_at;
+        Timers timers;
         bool is_dirty = false;  // It changed since its row was taken.
     };
 
@@ -45,6 +45,8 @@ public:
     /// No other session has its key.
     void put(const session::StoredSession& session, const Timers& timers, bool is_dirty);
     [[nodiscard]] std::optional<Taken> take(std::string_view key);
+    /// There is one with that key that outlives connections.
+    [[nodiscard]] bool has_durable(std::string_view key) const;
     /// Takes out those whose expiry or will is due; at most `max`.
     [[nodiscard]] std::vector<Taken> take_due(MonotonicTime now, std::size_t max);
 
@@ -63,6 +65,7 @@ private:
         std::uint32_t generation : 31 = 0;  // Counts its sessions: tells stale references.
         std::uint32_t is_dirty : 1 = 0;
         MonotonicTime ends_at;
+        MonotonicTime will_due_at;
     };
     /// A slot as long as the same session is in it.
     struct Reference {

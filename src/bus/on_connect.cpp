@@ -104,8 +104,7 @@ void MqttClient::accept() {
         return;
     }
     if (session_->is_durable() && connack_ticket_ != log::Ticket{}) {
-        // What CONNECT recorded is durable before the client hears of it; what it sends waits.
-        shard_.await_ticket(connack_ticket_, *session_);
+        // What is recorded is durable before the client hears of it; what it sends waits.
         std::ignore = hold_back(Hold::connack);
         return;
     }
@@ -137,13 +136,9 @@ bool MqttClient::take_session() {
     Identity who{.user_name = std::nullopt, .client_id = terms_.client_id};
     if (has_user_name_) who.user_name = user_name_;
     std::string key = SessionStore::key_of(who, is_standard_, id_);
-    ClientSession* session = shard_.sessions_.find(key);
-    const bool is_to_record = terms_.is_durable() || (session != nullptr && session->is_recorded);
-    if (is_to_record && !shard_.takes_durable()) {
-        if (session != nullptr && session->client == nullptr) shard_.sessions_.retire(*session);
-        return false;
-    }
-    if (session != nullptr) session = resumable(key);
+    const bool is_to_record = terms_.is_durable() || shard_.sessions_.has_durable(key);
+    if (is_to_record && !shard_.takes_durable()) return false;
+    ClientSession* session = resumable(key);
     session_present_ = session != nullptr;
     if (session == nullptr) {
         session = &shard_.sessions_.make(std::move(key), std::move(who));
@@ -152,9 +147,8 @@ bool MqttClient::take_session() {
     session->client = this;
     cursor_ = session->cursor;
     open_session(*session);
-    // Everything before it was linked by `accept`.
-    connack_ticket_ =
-        session->recorded == shard_.pending_ticket_ ? session->recorded : log::Ticket{};
+    // Also what a connection before this one left to be heard of.
+    connack_ticket_ = shard_.is_awaited(session->recorded) ? session->recorded : log::Ticket{};
     const bool is_recorded = session->is_durable();
     const bool answers_at_placed = durability_ == Durability::memory;
     session->inbound.on_connected(
@@ -169,11 +163,11 @@ bool MqttClient::take_session() {
     return true;
 }
 
-/// Takes the known session with that key from its connection, and ends it where it is not to go
-/// on: then null.
+/// Takes the session with that key from its connection, and ends it where it is not to go on. Null:
+/// there is none, or none any more.
 ClientSession* MqttClient::resumable(const std::string& key) {
     ClientSession* session = shard_.sessions_.find(key);
-    if (session->client != nullptr) {
+    if (session != nullptr && session->client != nullptr) {
         shard_.metrics_.sessions_taken_over.add();
         session->client->on_taken_over();
         session = shard_.sessions_.find(key);  // It may have ended with its connection.
@@ -183,7 +177,9 @@ ClientSession* MqttClient::resumable(const std::string& key) {
         shard_.end_session(*session);
         return nullptr;
     }
-    session->will.on_resumed();  // [MQTT-3.1.3-9]
+    const auto due = session->will.due();
+    if (due && *due <= shard_.now()) shard_.bequeath(*session);  // It is late: not taken back.
+    session->will.on_resumed();                                  // [MQTT-3.1.3-9]
     shard_.note_will(*session);
     if (session->is_durable()) return session;
     shard_.end_session(*session);  // Only its will had outlived a restart.

@@ -9,6 +9,11 @@
 namespace firehose::bus {
 namespace {
 
+/// Of a session whose will alone is left: found by its timer only.
+std::string heir_key(PublisherId id, std::string_view key) {
+    return "w" + std::to_string(static_cast<std::uint64_t>(id)) + '\0' + std::string{key};
+}
+
 /// Rounded up: what is promised is kept.
 std::uint32_t seconds_until(MonotonicTime at, MonotonicTime now) {
     const auto left = std::chrono::ceil<std::chrono::seconds>(at - now).count();
@@ -27,6 +32,10 @@ std::string SessionStore::key_of(const Identity& who, bool is_standard, Connecti
 
 Identity SessionStore::identity_of(std::string_view key) {
     const std::string_view text = key.substr(std::min<std::size_t>(1, key.size()));
+    if (key.starts_with('w')) {
+        const std::size_t number = std::min(text.find('\0'), text.size());
+        return identity_of(text.substr(std::min(number + 1, text.size())));
+    }
     if (!key.starts_with('u') && !key.starts_with('c')) {
         return {.user_name = std::nullopt, .client_id = std::string{text}};
     }
@@ -41,7 +50,13 @@ ClientSession* SessionStore::find(std::string_view key) {
     const auto found = sessions_.find(key);
     if (found != sessions_.end()) return found->second.get();
     auto taken = offline_.take(key);
-    return taken ? &unpack(std::move(*taken), {}) : nullptr;
+    return taken ? &unpack(std::move(*taken)) : nullptr;
+}
+
+bool SessionStore::has_durable(std::string_view key) const {
+    const auto found = sessions_.find(key);
+    if (found != sessions_.end()) return found->second->is_durable();
+    return offline_.has_durable(key);
 }
 
 ClientSession* SessionStore::find(PublisherId id) {
@@ -54,6 +69,11 @@ ClientSession& SessionStore::make(std::string key, Identity who) {
     if (next_publisher_ == 0) ++next_publisher_;
     session->publisher = static_cast<PublisherId>(next_publisher_++);
     return add(std::move(session));
+}
+
+ClientSession& SessionStore::make_heir(const ClientSession& of) {
+    if (next_publisher_ == 0) ++next_publisher_;
+    return make(heir_key(static_cast<PublisherId>(next_publisher_), of.key), of.identity);
 }
 
 ClientSession& SessionStore::add(std::unique_ptr<ClientSession> session) {
@@ -78,12 +98,20 @@ void SessionStore::remove(ClientSession& session) {
 std::vector<ClientSession*> SessionStore::due(MonotonicTime now, std::size_t max) {
     std::vector<ClientSession*> found;
     for (OfflineSessions::Taken& taken : offline_.take_due(now, max)) {
-        found.push_back(&unpack(std::move(taken), now));
+        found.push_back(&unpack(std::move(taken)));
+    }
+    // One that cannot be packed yet has its times as well.
+    for (const PublisherId id : retired_) {
+        ClientSession* session = find(id);
+        if (session == nullptr || session->client != nullptr) continue;
+        const bool is_due = (session->will.due() && *session->will.due() <= now) ||
+                            (session->ends_at && *session->ends_at <= now);
+        if (is_due) found.push_back(session);
     }
     return found;
 }
 
-ClientSession& SessionStore::unpack(OfflineSessions::Taken&& taken, MonotonicTime now) {
+ClientSession& SessionStore::unpack(OfflineSessions::Taken&& taken) {
     session::StoredSession& from = taken.session;
     Identity who = identity_of(from.key);
     auto session = std::make_unique<ClientSession>(std::move(from.key), std::move(who), owed_refs_);
@@ -100,15 +128,11 @@ ClientSession& SessionStore::unpack(OfflineSessions::Taken&& taken, MonotonicTim
     session->expiry_s = from.expiry_s;
     session->is_recorded = session->is_durable();
     if (from.will) {
-        // Packed, only whether it waits is known of its time: whoever takes it out is early, or is
-        // told that it is due.
-        std::optional<MonotonicTime> due;
-        if (from.will_in_s) due = now;
-        session->will.restore(std::move(*from.will), due);
+        session->will.restore(std::move(*from.will), taken.timers.will_due_at);
         session->is_will_recorded = true;
     }
     session->cursor = from.cursor;
-    session->ends_at = taken.ends_at;
+    session->ends_at = taken.timers.ends_at;
     ClientSession& added = add(std::move(session));
     if (taken.is_dirty) mark_dirty(added);
     return added;
@@ -116,7 +140,12 @@ ClientSession& SessionStore::unpack(OfflineSessions::Taken&& taken, MonotonicTim
 
 /// Nothing of it waits to be written, so that its packed form says all.
 bool SessionStore::is_idle(const ClientSession& session) {
-    return !session.inbound.has_unrecorded() && !session.outbound.has_unrecorded();
+    return !session.is_to_restate && !session.inbound.has_unrecorded() &&
+           !session.outbound.has_unrecorded();
+}
+
+void SessionStore::retire(ClientSession& session) {
+    if (!std::exchange(session.is_retired, true)) retired_.push_back(session.publisher);
 }
 
 void SessionStore::pack_retired(log::Ticket unheard_from, MonotonicTime now, WallTime wall) {
@@ -125,6 +154,7 @@ void SessionStore::pack_retired(log::Ticket unheard_from, MonotonicTime now, Wal
         const bool is_away = session != nullptr && session->client == nullptr;
         if (is_away && (session->awaited >= unheard_from || !is_idle(*session))) return;
         retired_.pop_front();
+        if (session != nullptr) session->is_retired = false;
         if (!is_away) continue;  // It ended, or its client is back.
         const session::StoredSession packed = stored(*session, session->cursor, now, wall);
         const OfflineSessions::Timers timers{.ends_at = session->ends_at,
@@ -136,10 +166,19 @@ void SessionStore::pack_retired(log::Ticket unheard_from, MonotonicTime now, Wal
     }
 }
 
-void SessionStore::adopt(const session::StoredSession& session,
-                         const OfflineSessions::Timers& timers, bool is_dirty) {
-    // Of two with one key the newer id is the client's: the older one had ended.
-    if (auto known = offline_.take(session.key)) ended_.push_back(known->session.id);
+void SessionStore::adopt(session::StoredSession&& session, const OfflineSessions::Timers& timers,
+                         bool is_dirty) {
+    // Connections are counted from 1 again: this one's key may be another's now.
+    if (session.key.starts_with('c')) session.key = heir_key(session.id, session.key);
+    // Of two with one key the log last spoke of the client's: the other one had ended.
+    if (auto known = offline_.take(session.key)) {
+        if (known->session.true_for > session.true_for) {
+            ended_.push_back(session.id);
+            offline_.put(known->session, known->timers, known->is_dirty);
+            return;
+        }
+        ended_.push_back(known->session.id);
+    }
     offline_.put(session, timers, is_dirty);
 }
 

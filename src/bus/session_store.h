@@ -58,9 +58,11 @@ struct ClientSession {
 
     // What the log and the checkpoint have of it.
     log::Ticket recorded{};         // Of its newest control record.
+    bool is_to_restate = false;     // The log refused some: all of it is recorded once more.
     bool is_recorded = false;       // SessionOpened: so its end is recorded too.
     bool is_will_recorded = false;  // WillArmed: so is that it is gone.
     bool is_dirty = false;          // It changed since its row was taken.
+    bool is_retired = false;        // In the store's list of sessions to pack.
     bool row_has_exchanges = false;
     Seq row_cursor{};
     Seq row_needs{};
@@ -82,21 +84,25 @@ public:
     /// By key: unpacked if it was packed. By id: only one that is not packed.
     [[nodiscard]] ClientSession* find(std::string_view key);
     [[nodiscard]] ClientSession* find(PublisherId id);
+    /// The session with that key outlives connections.
+    [[nodiscard]] bool has_durable(std::string_view key) const;
     [[nodiscard]] ClientSession& make(std::string key, Identity who);
+    /// A session of which only a will is left, under a key that nobody comes back with.
+    [[nodiscard]] ClientSession& make_heir(const ClientSession& of);
     /// Forgets it; if checkpoints may have it, they are told.
     void remove(ClientSession& session);
 
     [[nodiscard]] std::size_t size() const noexcept { return sessions_.size() + offline_.size(); }
-    /// Unpacks sessions without a connection whose will or end is due, at most `max`: to be
+    /// Sessions without a connection whose will or end is due, unpacked, some `max`: to be
     /// removed, or retired again. The pointers hold until one is removed.
     [[nodiscard]] std::vector<ClientSession*> due(MonotonicTime now, std::size_t max);
 
     /// It has no connection: to be packed by `pack_retired`.
-    void retire(ClientSession& session) { retired_.push_back(session.publisher); }
+    void retire(ClientSession& session);
     /// Packs retired sessions that wait for no ticket from `unheard_from` on.
     void pack_retired(log::Ticket unheard_from, MonotonicTime now, WallTime wall);
     /// A session from before the start.
-    void adopt(const session::StoredSession& session, const OfflineSessions::Timers& timers,
+    void adopt(session::StoredSession&& session, const OfflineSessions::Timers& timers,
                bool is_dirty);
 
     void mark_dirty(ClientSession& session);
@@ -113,7 +119,7 @@ public:
 
 private:
     ClientSession& add(std::unique_ptr<ClientSession> session);
-    ClientSession& unpack(OfflineSessions::Taken&& taken, MonotonicTime now);
+    ClientSession& unpack(OfflineSessions::Taken&& taken);
     [[nodiscard]] static bool is_idle(const ClientSession& session);
 
     std::unordered_map<std::string_view, std::unique_ptr<ClientSession>> sessions_;  // Key inside.

@@ -109,7 +109,7 @@ bool Shard::has_work() const {
            (durable_position_ < durable_limit() && !durable_awaits_disk_ &&
             !durable_index_.is_empty()) ||
            (!awaiting_durable_.empty() && durable_seen_ != shared_.log.durable_end()) ||
-           ((!publishes_.is_empty() || !to_record_.empty()) && can_record()) ||
+           ((!publishes_.is_empty() || !to_record_.empty() || !to_end_.empty()) && can_record()) ||
            !auth_replies_.is_empty() || session_rows_.requested() != 0;
 }
 
@@ -163,8 +163,10 @@ log::Ticket Shard::publish(const log::Record& record) {
 }
 
 log::Ticket Shard::record(ClientSession& session, const session::Control& control) {
+    if (session.is_to_restate) restate(session);  // What comes now builds upon it.
     sessions_.mark_dirty(session);
     session.recorded = pending_ticket_;
+    await_ticket(pending_ticket_, session);
     ByteBuffer payload;
     session::encode_control(control, payload);
     return publish(
@@ -198,14 +200,19 @@ void Shard::mark_to_record(ClientSession& session) {
 }
 
 void Shard::record_exchanges() {
-    if (to_record_.empty() || !can_record()) return;
+    if ((to_record_.empty() && to_end_.empty()) || !can_record()) return;
     for (const PublisherId id : std::exchange(to_record_, {})) {
         if (ClientSession* session = sessions_.find(id)) record_exchanges(*session);
+    }
+    // In the block of what their heirs are to publish.
+    for (const PublisherId id : std::exchange(to_end_, {})) {
+        std::ignore = publish({.kind = session::kind_of(session::SessionEnded{}), .publisher = id});
     }
 }
 
 void Shard::record_exchanges(ClientSession& session) {
     session.is_to_record = false;
+    if (session.is_to_restate) restate(session);
     const log::Ticket ticket = pending_ticket_;
     if (session.inbound.has_unrecorded()) {
         session::PubrelReceived received{.ids = session.inbound.record(ticket)};

@@ -135,13 +135,18 @@ private:
     [[nodiscard]] WallTime wall() const noexcept { return wall_; }
     /// Adds a record to the pending block; the ticket's outcome comes to `on_ticket`.
     log::Ticket publish(const log::Record& record);
-    /// The same of what a session may not forget; its checkpoint row is made again.
+    /// The same of what a session may not forget: it hears of the ticket's outcome, and its
+    /// checkpoint row is made again.
     log::Ticket record(ClientSession& session, const session::Control& control);
     /// The session hears of the ticket's outcome, whatever becomes of its connection; a connected
     /// client hears of it after its session (MqttClient::on_durable, on_refused).
     void await_ticket(log::Ticket ticket, ClientSession& session);
     /// What must be durable can be appended now (rule **Degraded**).
     [[nodiscard]] bool takes_durable() const { return shared_.log.takes_durable(); }
+    /// What became of it was not heard of yet.
+    [[nodiscard]] bool is_awaited(log::Ticket ticket) const {
+        return !awaiting_.empty() && awaiting_.front().first <= ticket;
+    }
     /// Something of the session's exchanges is to be recorded: in this turn, or when the log can.
     void mark_to_record(ClientSession& session);
     /// Records it now.
@@ -202,6 +207,11 @@ private:
     void arm_will(ClientSession& session, session::Will&& will);
     void perform(const session::WillAction& action, ClientSession& session);
     void note_will(ClientSession& session);
+    void record_will(ClientSession& session);
+    void bequeath(ClientSession& session);
+    void restate(ClientSession& session);
+    void restate_later(ClientSession& session);
+    [[nodiscard]] bool settle_outcomes();
     void end_session(ClientSession& session);
     void on_due(ClientSession& session);
     void answer_checkpoint();
@@ -228,6 +238,7 @@ private:
     Seq durable_seen_{};  // The log's durable_end() when awaiting_durable_ was last served.
     std::vector<ConnectionId> awaiting_durable_;
     std::vector<PublisherId> to_record_;
+    std::vector<PublisherId> to_end_;     // Ended while the log took nothing: to be recorded.
     std::size_t answered_at_placed_ = 0;  // Clients of listeners with Durability::memory.
     session::Match match_;                // Scratch of fan_out.
 

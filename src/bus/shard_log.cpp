@@ -87,7 +87,9 @@ void Shard::hear(const log::Outcome& outcome, PublisherId id) {
         case log::Outcome::Kind::refused:
             session->inbound.on_refused(outcome.ticket, mqtt::ReasonCode::quota_exceeded);
             session->outbound.on_refused(outcome.ticket);
-            if (session->inbound.has_unrecorded() || session->outbound.has_unrecorded()) {
+            if (session->recorded >= outcome.ticket) session->is_to_restate = true;
+            if (session->is_to_restate || session->inbound.has_unrecorded() ||
+                session->outbound.has_unrecorded()) {
                 mark_to_record(*session);
             }
             if (session->client != nullptr) session->client->on_refused(outcome.ticket);

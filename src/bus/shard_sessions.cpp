@@ -74,11 +74,15 @@ void Shard::arm_will(ClientSession& session, session::Will&& will) {
         note_will(session);
         return;
     }
+    record_will(session);
+}
+
+void Shard::record_will(ClientSession& session) {
     session.is_will_recorded = true;
     if (takes_durable()) {
-        record(session, session::WillArmed{.key = session.key, .will = *message});
+        record(session, session::WillArmed{.key = session.key, .will = *session.will.message()});
     } else {
-        sessions_.mark_dirty(session);
+        restate_later(session);
     }
 }
 
@@ -89,16 +93,23 @@ void Shard::note_will(ClientSession& session) {
     if (takes_durable()) {
         record(session, session::WillDisarmed{});
     } else {
-        sessions_.mark_dirty(session);
+        restate_later(session);
     }
 }
 
+/// Publishes the will if it is its time. While the log cannot take it, it waits: nobody would hear
+/// of a refusal (rule **Degraded**).
 void Shard::perform(const session::WillAction& action, ClientSession& session) {
     if (action.kind != session::WillAction::Kind::publish_now) return;
     const session::WillMessage* will = session.will.message();
     if (will == nullptr) return;
     // Checked when it was armed, and again now (rule **Wills**).
     if (shared_.acl.may_write(session.identity, will->topic)) {
+        const bool is_qos_0 = will->qos == mqtt::Qos::at_most_once;
+        if (is_qos_0 ? is_log_full() : !can_record()) {
+            session.will.postpone(now_);
+            return;
+        }
         log::Record message{.qos = static_cast<std::uint8_t>(will->qos),
                             .retain = will->retain,
                             .payload_is_utf8 = is_text(will->payload),
@@ -106,8 +117,6 @@ void Shard::perform(const session::WillAction& action, ClientSession& session) {
                             .properties = will->properties,
                             .payload = will->payload,
                             .publisher = session.publisher};
-        // Rule **Degraded**: better at QoS 0 than not at all. It stays armed in the log.
-        if (!takes_durable()) message.qos = 0;
         if (will->message_expiry_s) {
             message.expires = wall_ + std::chrono::seconds{*will->message_expiry_s};
         }
@@ -117,10 +126,55 @@ void Shard::perform(const session::WillAction& action, ClientSession& session) {
     note_will(session);     // In the block of the message: both or neither.
 }
 
-void Shard::end_session(ClientSession& session) {
-    perform(session.will.on_session_ended(), session);
+/// The session goes, or has a new will, before its will could be published: that waits as a
+/// session of its own.
+void Shard::bequeath(ClientSession& session) {
+    ClientSession& heir = sessions_.make_heir(session);
+    heir.will = session.will;
+    record_will(heir);
+    sessions_.retire(heir);
+    session.will.disarm();
+    note_will(session);
+}
+
+/// The log refused something of it: all that a session may not forget, but its exchanges, which
+/// are recorded again by themselves.
+void Shard::restate(ClientSession& session) {
+    session.is_to_restate = false;
     if (session.is_recorded) {
-        if (takes_durable()) record(session, session::SessionEnded{});
+        record(session, session::SessionOpened{session.key, session.expiry_s});
+        session::Subscribed subscribed;
+        for (const auto& [filter, made] : session.subscriptions.all()) {
+            subscribed.entries.push_back({.filter = filter,
+                                          .options = made.options,
+                                          .id = made.id,
+                                          .from_seq = made.from_seq});
+        }
+        if (!subscribed.entries.empty()) record(session, subscribed);
+    }
+    if (session.will.message() == nullptr) {
+        record(session, session::WillDisarmed{});
+    } else if (session.is_will_recorded) {
+        record_will(session);
+    }
+}
+
+/// The log does not have all of it: as soon as it can. The checkpoint may be earlier.
+void Shard::restate_later(ClientSession& session) {
+    sessions_.mark_dirty(session);
+    session.is_to_restate = true;
+    mark_to_record(session);
+}
+
+void Shard::end_session(ClientSession& session) {
+    const bool is_in_log =
+        session.is_recorded || session.is_will_recorded || session.recorded != log::Ticket{};
+    perform(session.will.on_session_ended(), session);
+    if (session.will.due()) bequeath(session);
+    if (is_in_log && !takes_durable()) {
+        to_end_.push_back(session.publisher);
+    } else if (session.is_recorded) {
+        record(session, session::SessionEnded{});
     } else {
         session.will.disarm();
         note_will(session);
@@ -143,10 +197,24 @@ void Shard::on_due(ClientSession& session) {
 
 // Checkpoints, and the start.
 
+/// Links what is pending and hears what became of it, also of what that leads to: until then a
+/// session may hold an id of a message that the log refuses. False: there is more of it.
+bool Shard::settle_outcomes() {
+    constexpr int kRoundsMax = 4;
+    for (int i = 0; i < kRoundsMax; ++i) {
+        record_exchanges();
+        settle();
+        hear_outcomes();
+        if (pending_.is_empty()) return true;
+    }
+    return false;
+}
+
 bool Shard::take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionRow>& out,
                                 Seq& true_for) {
-    settle();
+    const bool is_settled = settle_outcomes();
     true_for = shared_.log.end();
+    if (!is_settled) return false;
     if (!std::exchange(is_row_round_, true)) {
         sessions_.for_each([this](ClientSession& session) {
             const bool has_exchanges =
@@ -224,7 +292,7 @@ void Shard::adopt(StoredSession&& stored) {
         if (stored.will) stored.will_in_s = whole_seconds(will_in);
     }
     metrics_.subscriptions.add(stored.subscriptions.size());
-    sessions_.adopt(stored, timers, is_changed);
+    sessions_.adopt(std::move(stored), timers, is_changed);
 }
 
 }  // namespace firehose::bus

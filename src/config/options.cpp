@@ -328,6 +328,23 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::session, &SessionSettings::count_max>,
      .doc = "Sessions that are kept without a connection. Past it new ones end with their "
             "connection."},
+    {.key = "session.restart_grace",
+     .type = Duration{},
+     .value = 60s,
+     .min = 0s,
+     .max = Days{1},
+     .field = &at<&Settings::session, &SessionSettings::restart_grace>,
+     .doc = "After a start no session expires before, however long the bus was down or its clock "
+            "says it was."},
+
+    {.key = "will.restart_grace",
+     .type = Duration{},
+     .value = 30s,
+     .min = 0s,
+     .max = Days{1},
+     .field = &at<&Settings::will, &WillSettings::restart_grace>,
+     .doc = "After a start the wills of clients that were connected are published, those that do "
+            "not come back within this time."},
 
     {.key = "keep_alive.max",
      .type = Duration{},
@@ -507,6 +524,7 @@ constexpr Section kSections[] = {
     {.name = "publish", .doc = "How publishers are slowed down."},
     {.name = "connection", .doc = "Memory of one connection."},
     {.name = "session", .doc = "What is remembered of clients."},
+    {.name = "will", .doc = "Last wills of MQTT clients."},
     {.name = "keep_alive", .doc = "When a silent client is taken for dead."},
     {.name = "feed", .doc = "How subscribers share what is sent to them."},
     {.name = "net", .doc = "Socket buffers."},

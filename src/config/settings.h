@@ -90,7 +90,12 @@ struct SessionSettings {
     Microseconds expiry_max{0};
     std::uint64_t hold_bytes = 0;  // 0: a quarter of the log's.
     std::uint64_t count_max = 0;
+    Microseconds restart_grace{0};
     AnonymousSessions anonymous = AnonymousSessions::own;
+};
+
+struct WillSettings {
+    Microseconds restart_grace{0};
 };
 
 struct KeepAliveSettings {
@@ -156,6 +161,7 @@ struct Settings {
     PublishSettings publish;
     ConnectionSettings connection;
     SessionSettings session;
+    WillSettings will;
     KeepAliveSettings keep_alive;
     FeedSettings feed;
     NetSettings net;

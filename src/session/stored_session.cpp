@@ -18,6 +18,7 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kFlagsAt = 5;
 constexpr std::size_t kIdAt = 6;
 constexpr std::size_t kTrueForAt = 14;
+constexpr std::size_t kExpiryAt = 38;
 constexpr std::size_t kAfterExpiry = 42;
 
 // Of the session.
@@ -314,6 +315,11 @@ std::optional<StoredSession> StoredSession::unpack(ByteSpan packed) {
 PublisherId StoredSession::id_of(ByteSpan packed) noexcept {
     FH_ASSERT(packed.size() >= kAfterExpiry);
     return PublisherId{log::get<std::uint64_t>(packed.data() + kIdAt)};
+}
+
+std::uint32_t StoredSession::expiry_of(ByteSpan packed) noexcept {
+    FH_ASSERT(packed.size() >= kAfterExpiry);
+    return log::get<std::uint32_t>(packed.data() + kExpiryAt);
 }
 
 std::optional<std::string_view> StoredSession::key_of(ByteSpan packed) noexcept {

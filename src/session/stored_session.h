@@ -65,6 +65,7 @@ struct StoredSession {
 
     // Of packed ones, without unpacking; `key_of` is a view into it.
     [[nodiscard]] static PublisherId id_of(ByteSpan packed) noexcept;
+    [[nodiscard]] static std::uint32_t expiry_of(ByteSpan packed) noexcept;
     [[nodiscard]] static std::optional<std::string_view> key_of(ByteSpan packed) noexcept;
     static void set_true_for(std::span<std::byte> packed, Seq true_for) noexcept;
 };

@@ -99,6 +99,7 @@ TEST(StoredSession, KeyAndPositionAreReachedWithoutUnpacking) {
         ByteBuffer packed = session.pack();
         EXPECT_EQ(StoredSession::key_of(packed), session.key);
         EXPECT_EQ(StoredSession::id_of(packed), session.id);
+        EXPECT_EQ(StoredSession::expiry_of(packed), session.expiry_s);
         StoredSession::set_true_for(packed, Seq{1'000});
         session.true_for = Seq{1'000};
         EXPECT_EQ(StoredSession::unpack(packed), session);

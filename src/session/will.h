@@ -68,6 +68,9 @@ public:
     [[nodiscard]] WillAction on_session_ended() noexcept;
     [[nodiscard]] WillAction on_tick(MonotonicTime now) noexcept;
 
+    /// It could not be published: `on_tick` asks for it again, `on_session_ended` as well.
+    void postpone(MonotonicTime until) noexcept { due_ = until; }
+
     /// As it was before a restart, or while nobody looked: armed, and waiting if it has a time.
     void restore(WillMessage message, std::optional<MonotonicTime> due);
     /// When it is published, while it waits.
