@@ -41,7 +41,8 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         return Flow::next;
     }
 
-    if (publish.qos != mqtt::Qos::at_most_once && !shard_.takes_durable()) {
+    const bool is_refused = !shard_.takes_durable() || inbound.has_withheld();
+    if (publish.qos != mqtt::Qos::at_most_once && is_refused) {
         refuse_publish(publish);
         return Flow::next;
     }
@@ -69,7 +70,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
 }
 
 /// The disk takes nothing (rule **Degraded**): it is refused before it is appended. 3.x has no word
-/// for that: the answer is withheld, and the connection closed in time.
+/// for that: the answer is withheld, as of all that follow, and the connection closed in time.
 void MqttClient::refuse_publish(const mqtt::Publish& publish) {
     shard_.metrics_.publishes_refused.add();
     session::Inbound& inbound = session_->inbound;

@@ -123,7 +123,8 @@ void Shard::perform(const session::WillAction& action, ClientSession& session) {
         std::ignore = publish(message);
     }
     session.will.disarm();  // [MQTT-3.1.2-10]
-    note_will(session);     // In the block of the message: both or neither.
+    // In the block of the message, also while the log takes nothing durable: both or neither.
+    if (std::exchange(session.is_will_recorded, false)) record(session, session::WillDisarmed{});
 }
 
 /// The session goes, or has a new will, before its will could be published: that waits as a

@@ -116,7 +116,9 @@ void SegmentLog::begin(Seq found_end, WallTime found_time) {
         end_.store(number(gap->end_seq()));
     }
     if (const auto opened = store_.open_segment(start, now); !opened) {
-        static_cast<void>(on_disk_error(opened.error(), clock_.monotonic()));
+        // History does not go to make room: nobody has said yet what is needed of it.
+        ++failures_;
+        tail_.with([](Tail& tail) { ++tail.metrics.write_errors_total; });
         degrade("open", opened.error().message(), clock_.monotonic());
         return;
     }

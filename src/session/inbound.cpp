@@ -42,6 +42,7 @@ void Inbound::on_connected(Version version, std::uint16_t window, InboundMode mo
 
 void Inbound::on_disconnected() {
     answers_.clear();
+    has_withheld_ = false;
     counted_ = 0;  // A new connection begins with its whole Receive Maximum. [MQTT-4.9.0-1]
     for (auto& [id, held] : held_) held.is_queued = held.is_counted = false;
     for (Release& release : releases_) release.is_wanted = release.is_counted = false;
@@ -99,6 +100,7 @@ void Inbound::withhold(Qos qos, std::uint16_t packet_id) {
     FH_ASSERT(version_ != Version::v5 && qos != Qos::at_most_once);
     if (qos == Qos::exactly_once) held_.erase(packet_id);
     answers_.push_back({.packet_id = packet_id, .qos = qos, .is_withheld = true});
+    has_withheld_ = true;
 }
 
 void Inbound::on_placed(log::Ticket up_to) {
@@ -121,7 +123,7 @@ void Inbound::on_refused(log::Ticket ticket, ReasonCode reason) {
             answer.ticket = kNoTicket;
             answer.reason = reason;
         } else {
-            answer.is_withheld = true;
+            answer.is_withheld = has_withheld_ = true;
         }
     }
     // It is not in the log: what the client sends again is to be appended.

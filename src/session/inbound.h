@@ -97,6 +97,9 @@ public:
     [[nodiscard]] std::size_t unanswered() const noexcept { return answers_.size(); }
     /// QoS 2 packet ids between PUBLISH and PUBREL.
     [[nodiscard]] std::size_t held() const noexcept { return held_.size(); }
+    /// An answer was withheld on this connection: what comes after it is not to be appended, or it
+    /// would be overtaken. [MQTT311-4.6.0-6]
+    [[nodiscard]] bool has_withheld() const noexcept { return has_withheld_; }
     /// The oldest answer was withheld by on_refused.
     [[nodiscard]] bool is_withheld() const noexcept;
 
@@ -134,6 +137,7 @@ private:
     std::unordered_map<std::uint16_t, Held> held_;
     std::vector<Release> releases_;  // PUBRELs whose record is not durable, in their order.
     std::size_t unrecorded_ = 0;     // Of those.
+    bool has_withheld_ = false;
 };
 
 }  // namespace firehose::session

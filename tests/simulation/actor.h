@@ -2,11 +2,13 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/random.h"
+#include "bus/settings.h"
 #include "log/log.h"
 #include "simulation/figures.h"
 #include "simulation/message_log.h"
@@ -32,11 +34,16 @@ struct Stage {
     Break broken = Break::nothing;
     bool is_verbose = false;
     bool may_refuse = false;        // The disk fails: refusals are no broken promise.
-    bool may_forget = false;        // Nothing is kept: what retention takes is gone.
-    bool may_lose_wills = false;    // The log refused what was not held back.
+    bool is_kept = false;           // The log is on disk and survives a crash.
+    bool may_drop = false;          // Retention takes history.
+    bool may_forget = false;        // Also from sessions that need it.
     const log::Log* log = nullptr;  // Of the server that runs.
-    int crashes = 0;
-    int next_number = 0;  // Of a publish.
+    int crashes = 0;                // Stops of any kind.
+    MonotonicTime stopped_at{};     // The last one.
+    MonotonicTime started_at{};
+    Microseconds session_grace{};  // After a start nothing expires for so long.
+    int store_losses = 0;          // Sessions whose records had left the log are gone then.
+    int next_number = 0;           // Of a publish.
     std::optional<std::string> problem = {};
 
     void fail(std::string what) {
@@ -49,6 +56,7 @@ struct Stage {
 struct Records {
     std::vector<Seen> kept;  // Without what a crash took.
     std::vector<Seen> ever;  // With it: readers of the tail may have had it.
+    std::set<std::string> blurred;
 };
 
 class Actor {
@@ -65,12 +73,16 @@ public:
     [[nodiscard]] bool is_named() const {
         return client_.machine().options().user_name.has_value();
     }
+    /// Of the listener that it connects to.
+    [[nodiscard]] virtual bus::Durability durability() const { return bus::Durability::disk; }
 
     /// Before a connection is opened. False: not now.
     [[nodiscard]] virtual bool prepare() { return true; }
     virtual void on_event(const client::Event& event) = 0;
     /// The connection is over; `by_server`: the server ended it, or died.
     virtual void on_disconnected(bool by_server) = 0;
+    /// The server stopped; what it had sent may still come.
+    virtual void on_crash() {}
     /// A moment of its own.
     virtual void act() {}
     /// The faults are over.

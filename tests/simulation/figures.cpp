@@ -29,13 +29,29 @@ std::string_view name(Counted what) noexcept {
                                                                         "overruns",
                                                                         "kills",
                                                                         "power_cuts",
-                                                                        "torn_steps",
                                                                         "clean_stops",
+                                                                        "stops_while_degraded",
+                                                                        "torn_writes",
+                                                                        "torn_seals",
+                                                                        "torn_checkpoints",
+                                                                        "torn_starts",
+                                                                        "failed_starts",
+                                                                        "qos_2_at_a_stop",
+                                                                        "resent_qos_2",
+                                                                        "sessions_restored",
+                                                                        "retained_restored",
+                                                                        "bytes_cut",
                                                                         "gap_records",
                                                                         "lost_at_crash",
-                                                                        "checkpoints",
+                                                                        "session_rows",
+                                                                        "retained_rows",
+                                                                        "checkpoint_failures",
+                                                                        "generations",
+                                                                        "store_fallbacks",
+                                                                        "store_losses",
+                                                                        "keep_records",
                                                                         "seals",
-                                                                        "not_judged"};
+                                                                        "segments_dropped"};
     return kNames[static_cast<std::size_t>(what)];
 }
 

@@ -39,15 +39,32 @@ enum class Counted : std::uint8_t {
     overruns,       // Readers' records that retention took.
     kills,          // The process died.
     power_cuts,     // The machine did.
-    torn_steps,     // Of both: in the middle of what the writer or the housekeeper did.
     clean_stops,
+    stops_while_degraded,
+    torn_writes,        // Stops in the middle of what the writer did,
+    torn_seals,         // of sealing a segment,
+    torn_checkpoints,   // of a checkpoint's round, or a segment's end.
+    torn_starts,        // Stops in the middle of a start.
+    failed_starts,      // The disk failed while the folder was recovered.
+    qos_2_at_a_stop,    // Publishes in flight.
+    resent_qos_2,       // With DUP, over a connection.
+    sessions_restored,  // At starts.
+    retained_restored,
+    bytes_cut,      // Torn tails, by recovery.
     gap_records,    // Read in the log.
     lost_at_crash,  // Records that somebody saw and that are not there any more.
-    checkpoints,    // Chunks written.
-    seals,          // Segments.
-    not_judged,     // Runs that did not settle, for a known reason.
+    session_rows,   // Written by checkpoints.
+    retained_rows,
+    checkpoint_failures,
+    generations,
+    store_fallbacks,  // A start found the store's previous generation,
+    store_losses,     // or none.
+    keep_records,
+    seals,  // Segments.
+    segments_dropped,
 };
-inline constexpr std::size_t kCountedCount = static_cast<std::size_t>(Counted::not_judged) + 1;
+inline constexpr std::size_t kCountedCount =
+    static_cast<std::size_t>(Counted::segments_dropped) + 1;
 
 [[nodiscard]] std::string_view name(Counted what) noexcept;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ struct Sent {
     bool is_refused = false;
     /// The server forgot the session in between: QoS 2 may have become two.
     bool may_repeat = false;
+    /// Acknowledged before it was durable, as the listener says, and then the server died.
+    bool is_unpromised = false;
 };
 
 /// A record of the log, or a message as a reader got it.
@@ -57,9 +60,11 @@ struct Reading {
 [[nodiscard]] int number_of(std::string_view payload);
 
 /// QoS 2: in the log once; QoS 1: at least once; both only if acknowledged, else at most or not.
-/// First appearances of QoS >= 1 are in order of publishing. `log` may hold others' records.
+/// First appearances of QoS >= 1 are in order of publishing, but for those that a crash took once
+/// (`ever` has them, `log` not). Both may hold others' records.
 [[nodiscard]] std::optional<std::string> check_publisher(const std::vector<Sent>& sent,
-                                                         const std::vector<Seen>& log);
+                                                         const std::vector<Seen>& log,
+                                                         const std::vector<Seen>& ever);
 
 /// First deliveries are in the log's order, once, without a hole; only QoS 1 is ever repeated.
 [[nodiscard]] std::optional<std::string> check_reader(const Reading& reading,
@@ -67,7 +72,9 @@ struct Reading {
 
 /// What one connection got since its SUBSCRIBE, retained copies and live messages in their order:
 /// one copy a topic at most, none after a newer value, and the last value is the log's last.
+/// Topics in `blurred` are left out.
 [[nodiscard]] std::optional<std::string> check_retained(const std::vector<Seen>& messages,
-                                                        const std::vector<Seen>& log);
+                                                        const std::vector<Seen>& log,
+                                                        const std::set<std::string>& blurred);
 
 }  // namespace firehose::simulation

@@ -39,7 +39,8 @@ private:
         bool was_heard = false;   // The server closed after it.
         bool may_return = false;
         bool may_be_taken_back = false;
-        int crashes = 0;  // When it was made.
+        int crashes = 0;       // When it was made.
+        int store_losses = 0;  // The same.
     };
 
     [[nodiscard]] static std::size_t count(const Testament& testament, const Records& records);

@@ -28,12 +28,20 @@ void Publisher::act() {
     pending_.emplace(
         *token,
         Pending{.index = sent_.size(), .made_on = connections_, .was_connected = was_connected});
-    sent_.push_back({.number = number, .qos = qos, .topic = topic});
+    const bool is_unpromised =
+        durability_ == bus::Durability::memory && qos == 2 && stage_.crashes != 0;
+    sent_.push_back({.number = number, .qos = qos, .topic = topic, .is_unpromised = is_unpromised});
 }
 
 void Publisher::on_event(const client::Event& event) {
     if (const auto* connected = std::get_if<client::Connected>(&event)) {
-        if (has_session_ && !connected->session_present) fail("its session is gone");
+        if (store_losses_ != stage_.store_losses) {
+            // What its session was cannot be told from the log alone.
+            for (auto& [token, pending] : pending_) sent_[pending.index].may_repeat = true;
+        } else if (has_session_ && !connected->session_present) {
+            fail("its session is gone");
+        }
+        store_losses_ = stage_.store_losses;
         if (connected->session_present) stage_.figures.add(Counted::sessions_resumed);
         has_session_ = true;
         ++connections_;
@@ -66,6 +74,14 @@ void Publisher::on_published(const client::Published& published) {
 
 void Publisher::on_disconnected(bool) {}
 
+void Publisher::on_crash() {
+    for (const auto& [token, pending] : pending_) {
+        if (sent_[pending.index].qos == 2) stage_.figures.add(Counted::qos_2_at_a_stop);
+    }
+    if (durability_ != bus::Durability::memory) return;
+    for (Sent& sent : sent_) sent.is_unpromised = true;
+}
+
 std::optional<std::string> Publisher::waits_for() const {
     if (client_.machine().in_flight() != 0) {
         return std::to_string(client_.machine().in_flight()) + " in flight";
@@ -76,7 +92,8 @@ std::optional<std::string> Publisher::waits_for() const {
 
 std::optional<std::string> Publisher::check(const Records& records) {
     // What is not kept may be gone again.
-    return check_publisher(sent_, stage_.may_forget ? records.ever : records.kept);
+    const bool is_gone = stage_.may_forget && !stage_.is_kept;
+    return check_publisher(sent_, is_gone ? records.ever : records.kept, records.ever);
 }
 
 }  // namespace firehose::simulation

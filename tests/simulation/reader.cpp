@@ -41,30 +41,46 @@ void Reader::on_event(const client::Event& event) {
 }
 
 void Reader::on_connected(bool session_present) {
-    const std::uint32_t expiry_s = client_.machine().options().session_expiry_s;
     if (session_present) stage_.figures.add(Counted::sessions_resumed);
-    if (part_.session == Session::stays && has_session_ && !session_present) {
+    const bool is_store_lost = store_losses_ != stage_.store_losses;
+    store_losses_ = stage_.store_losses;
+    if (is_store_lost) {
+        // What its session was cannot be told from the log alone.
+        if (session_present && part_.session != Session::none) doubt();
+    } else if (part_.session == Session::stays && has_session_ && !session_present) {
         fail("its session is gone");
-    }
-    if (part_.session == Session::expires && has_session_ && away_since_) {
-        const Microseconds away = stage_.clock.monotonic() - *away_since_;
-        // After a start the wall clock counts, and that steps.
-        const bool is_early =
-            away < std::chrono::seconds{expiry_s - 1} && crashes_ == stage_.crashes;
+    } else if (part_.session == Session::expires && has_session_ && away_since_) {
+        const bool is_early = !may_have_expired();
         if (!session_present && is_early) fail("its session ended too early");
         if (!session_present) stage_.figures.add(Counted::sessions_expired);
-        if (session_present && !is_early && client_.is_subscribed()) {
-            // Perhaps a new one, made by a CONNECT whose answer never came.
-            begin_reading();
-            reading().is_doubtful = true;
-            client_.subscribe();
-        }
+        // Perhaps a new one, made by a CONNECT whose answer never came.
+        if (session_present && !is_early && client_.is_subscribed()) doubt();
     }
     has_session_ = has_session_ || part_.session != Session::none;
-    away_since_.reset();
+    connected_at_ = number(stage_.log->end());
+    away_since_ = orphan_since_;
     const bool is_used = reading().subscribed_below != kUnknown || !reading().messages.empty();
     if (!session_present && is_used) begin_reading();
     if (part_.session == Session::none) reading().with_copies.clear();
+}
+
+bool Reader::may_have_expired() const {
+    const std::uint32_t expiry_s = client_.machine().options().session_expiry_s;
+    const auto is_over = [&](Microseconds away) {
+        return away >= std::chrono::seconds{expiry_s - 1};
+    };
+    const MonotonicTime now = stage_.clock.monotonic();
+    if (crashes_ == stage_.crashes) return is_over(now - *away_since_);
+    // After a start the wall clock counts, and that steps; but nothing expires at once.
+    const bool was_there = crashes_ + 1 == stage_.crashes &&
+                           !is_over(std::max(stage_.stopped_at - *away_since_, Microseconds{0}));
+    return !was_there || now - stage_.started_at >= stage_.session_grace;
+}
+
+void Reader::doubt() {
+    begin_reading();
+    reading().is_doubtful = true;
+    client_.subscribe();
 }
 
 void Reader::on_message(const client::Message& message) {
@@ -81,6 +97,9 @@ void Reader::on_message(const client::Message& message) {
     }
     stage_.figures.add(message.retain ? Counted::retained_copies : Counted::deliveries);
     if (message.dup) stage_.figures.add(Counted::resent);
+    if (message.dup && message.qos == mqtt::Qos::exactly_once && reading().may_lose_qos0) {
+        stage_.figures.add(Counted::resent_qos_2);
+    }
     const bool hits_copy = stage_.broken == Break::retained && part_.checks_copies;
     if (hits_copy && message.retain && !std::exchange(is_hit_done_, true)) return;
     reading().with_copies.push_back(seen);
@@ -113,9 +132,20 @@ bool Reader::keep(const Seen& seen) {
 }
 
 void Reader::on_disconnected(bool) {
-    if (!away_since_) away_since_ = stage_.clock.monotonic();
-    crashes_ = stage_.crashes;
+    if (!away_since_) {
+        away_since_ = stage_.clock.monotonic();
+        crashes_ = stage_.crashes;
+    }
+    orphan_since_.reset();
     if (part_.session != Session::none) reading().may_lose_qos0 = true;
+}
+
+void Reader::on_crash() {
+    if (!client_.has_pipe() || orphan_since_) return;
+    orphan_since_ = stage_.stopped_at;
+    if (away_since_) return;  // It had not yet come back.
+    away_since_ = orphan_since_;
+    crashes_ = stage_.crashes - 1;
 }
 
 std::optional<std::string> Reader::waits_for() const {
@@ -128,16 +158,19 @@ std::optional<std::string> Reader::check(const Records& records) {
     for (Reading& reading : readings_) {
         if (reading.is_doubtful) continue;
         reading.is_complete = &reading == &readings_.back();
-        if (stage_.may_forget) reading.overrun_below = number(stage_.log->oldest());
-        // Without a session it read the tail, in one life of the server.
-        const bool is_tail = part_.session == Session::none;
+        // Without a session it read the tail, in one life of the server; so does one at QoS 0.
+        const bool is_tail = part_.session == Session::none || part_.qos == 0;
+        if (is_tail ? stage_.may_drop : stage_.may_forget) {
+            reading.overrun_below = number(stage_.log->oldest());
+        }
         if (auto problem = check_reader(reading, is_tail ? records.ever : records.kept)) {
             return problem;
         }
     }
     // A value that came live may have been overrun.
-    if (!part_.checks_copies || stage_.may_forget) return {};
-    return check_retained(reading().with_copies, records.kept);
+    const bool is_overrun = number(stage_.log->oldest()) > connected_at_;
+    if (!part_.checks_copies || is_overrun) return {};
+    return check_retained(reading().with_copies, records.kept, records.blurred);
 }
 
 }  // namespace firehose::simulation

@@ -29,6 +29,7 @@ public:
 
     void on_event(const client::Event& event) override;
     void on_disconnected(bool by_server) override;
+    void on_crash() override;
     [[nodiscard]] std::optional<std::string> waits_for() const override;
     [[nodiscard]] std::optional<std::string> check(const Records& records) override;
 
@@ -38,12 +39,19 @@ private:
     void begin_reading();
     [[nodiscard]] Reading& reading() { return readings_.back(); }
     [[nodiscard]] bool keep(const Seen& seen);
+    [[nodiscard]] bool may_have_expired() const;
+    /// Perhaps another session than before.
+    void doubt();
 
     const Part part_;
     std::vector<Reading> readings_;  // One a session.
     bool has_session_ = false;       // CONNACK came.
     std::optional<MonotonicTime> away_since_;
     int crashes_ = 0;  // When it left.
+    /// The server died under its connection: what comes is from before.
+    std::optional<MonotonicTime> orphan_since_;
+    std::uint64_t connected_at_ = 0;  // The log's end.
+    int store_losses_ = 0;            // Of the server, when it connected last.
 
     std::optional<Seen> held_back_;  // Break::swap.
     bool is_hit_done_ = false;       // Of Break.

@@ -14,11 +14,11 @@ std::optional<Break> break_named(std::string_view name) {
         {"twice", Break::twice},
         {"swap", Break::swap},
         {"retained", Break::retained},
-        {"fsync_skipped", Break::fsync_skipped},
-        {"ack_early", Break::ack_early},
-        {"cursor_off_by_one", Break::cursor_off_by_one},
-        {"seq_twice", Break::seq_twice},
-        {"pubrel_forgotten", Break::pubrel_forgotten},
+        {"no-fsync", Break::fsync_skipped},
+        {"early-ack", Break::ack_early},
+        {"cursor", Break::cursor_off_by_one},
+        {"seq-twice", Break::seq_twice},
+        {"pubrel", Break::pubrel_forgotten},
     };
     for (const auto& [known, value] : kNames) {
         if (known == name) return value;
@@ -103,7 +103,9 @@ Result<std::vector<std::string>, std::error_code> DiskSeam::list() {
 }
 
 log::IoResult DiskSeam::rename(const std::string& from, const std::string& to) {
-    return may_change() ? inner_.rename(from, to) : log::IoResult{};
+    if (!may_change()) return {};
+    if (to.ends_with(".sealed")) ++sealed_;
+    return inner_.rename(from, to);
 }
 
 log::IoResult DiskSeam::remove(const std::string& name) {

@@ -48,6 +48,7 @@ public:
     void stop_after(std::uint64_t changes) { left_ = changes; }
     void go_on() { left_.reset(); }
     [[nodiscard]] bool is_stopped() const noexcept { return left_ == 0; }
+    [[nodiscard]] std::uint64_t segments_sealed() const noexcept { return sealed_; }
 
     [[nodiscard]] Result<std::unique_ptr<log::File>, std::error_code> create_unlinked() override;
     [[nodiscard]] Result<std::unique_ptr<log::File>, std::error_code> create(
@@ -69,6 +70,7 @@ private:
     log::FileSystem& inner_;
     const Break broken_;
     std::optional<std::uint64_t> left_;
+    std::uint64_t sealed_ = 0;
 };
 
 /// The log: shows the Truth every block that somebody is given.

@@ -9,12 +9,17 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/result.h"
+#include "base/waker.h"
 #include "bus/acl.h"
 #include "bus/authenticator.h"
+#include "bus/housekeeping.h"
 #include "bus/retained_view.h"
 #include "bus/settings.h"
 #include "bus/shard.h"
+#include "log/kept_segment.h"
 #include "log/segment_log.h"
+#include "simulation/figures.h"
 #include "simulation/seams.h"
 #include "simulation/sim_clock.h"
 #include "simulation/sim_pipe.h"
@@ -46,26 +51,53 @@ struct Machine {
     SimClock& clock;
     Waker& waker;
     DiskSeam& disk;
+    log::FileSystem& damaged;
+    StoreSeam& store;
     Truth& truth;
+    Figures& figures;
     log::SegmentLogOptions log;
+    bus::HousekeepingOptions housekeeping;
     std::size_t shards = 1;
     Break broken = Break::nothing;
 };
 
+/// How a server stops, and what the next one may rely on.
+struct Stop {
+    Seq durable{};          // The log said so.
+    Seq oldest{};           // What is below may have been given up.
+    bool is_clean = false;  // The log was closed.
+};
+
 class Server {
 public:
-    Server(const Machine& machine, Random& random);
+    /// What a start does, from the folder and the store; or why it cannot. Also where the machine
+    /// stops on the way: then the server is not to be used.
+    [[nodiscard]] static Result<std::unique_ptr<Server>, std::string> start(const Machine& machine,
+                                                                            Random& random,
+                                                                            const Stop& before);
 
     [[nodiscard]] log::SegmentLog& log() noexcept { return log_; }
     [[nodiscard]] const log::Log& log_seen() const noexcept { return seam_; }
 
     // What the scheduler lets happen.
-    void accept(SimPipe& pipe, bool is_websocket, bool is_named);
+    void accept(SimPipe& pipe, bool is_websocket, bool is_named, bus::Durability durability);
     /// A client gave the pipe up. False: nobody had accepted it, it may go.
     [[nodiscard]] bool forget(const SimPipe& pipe);
     void turn();
+    /// Each shard's turn, with nothing from outside.
+    void turn_deaf();
     bool write_step() { return log_.write_step(); }
     bool read_step() { return log_.read_step(); }
+    bool seal_step() { return log_.seal_step(); }
+    bool keep_house();
+
+    /// Says goodbye to clients, writes a last checkpoint, closes the log: as far as the disk lets
+    /// it, and as far as it comes in bounded time.
+    [[nodiscard]] Stop stop();
+    /// Where the log begins, as far as a start will find it: what is below may be gone.
+    [[nodiscard]] Seq oldest_kept() const;
+    /// Adds what it did to the figures; once.
+    void sum_up();
 
     /// Reads the whole log; gives every place that holds a record.
     [[nodiscard]] std::set<std::uint64_t> read_all();
@@ -77,19 +109,26 @@ private:
         struct Arrival {
             SimPipe* pipe = nullptr;
             bool is_websocket = false;
+            bus::Durability durability = bus::Durability::disk;
         };
         std::unique_ptr<bus::Shard> shard;
         std::vector<Arrival> unaccepted;
         std::vector<SimPipe*> open;
     };
 
+    Server(const Machine& machine, Random& random, log::KeptLog&& kept);
+
+    [[nodiscard]] std::optional<std::string> restore();
+    void turn(Node& node);
+
+    const Machine& machine_;
     Random& random_;
-    SimClock& clock_;
     log::SegmentLog log_;
     LogSeam seam_;
     log::ReaderId reader_;
     bus::RetainedView retained_;
     std::vector<Node> nodes_;
+    std::optional<bus::Housekeeping> housekeeping_;  // Of a log that is kept.
 };
 
 }  // namespace firehose::simulation

@@ -81,6 +81,7 @@ void SimClient::subscribe_if_needed(const client::Event& event) {
 
 void SimClient::subscribe() {
     is_subscribed_ = false;
+    if (!machine_->is_connected()) return;  // A goodbye of the server came with its CONNACK.
     const mqtt::Subscribe::Entry entry{.filter = *options_.filter,
                                        .options = {.qos = options_.qos}};
     FH_ASSERT(machine_->subscribe(std::span{&entry, 1}).has_value());

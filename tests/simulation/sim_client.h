@@ -60,6 +60,11 @@ public:
     [[nodiscard]] std::unique_ptr<SimPipe> disconnect();
     /// The server ended the connection, and everything that it sent was read.
     [[nodiscard]] bool is_cut_off() const { return pipe_ != nullptr && pipe_->is_at_end(); }
+    /// The server died; with `is_cut` a part of what it sent never comes.
+    void orphan(bool is_cut) {
+        if (pipe_ != nullptr) pipe_->orphan(is_cut);
+    }
+    [[nodiscard]] bool is_orphan() const { return pipe_ != nullptr && pipe_->is_orphan(); }
     /// It has said all that it had to say.
     [[nodiscard]] bool is_flushed() const { return machine_->output().empty() && framed_.empty(); }
 

@@ -95,6 +95,12 @@ void SimPipe::close() {
     if (!to_server_.empty()) to_server_.resize(random_.below(to_server_.size() + 1));
 }
 
+void SimPipe::orphan(bool is_cut) {
+    is_orphan_ = true;
+    is_server_closed_ = true;
+    if (is_cut && !to_client_.empty()) to_client_.resize(random_.below(to_client_.size() + 1));
+}
+
 bool SimPipe::deliver() {
     if (server_ == nullptr || server_->is_dead) return false;
     // No member of `*server_` is touched after a callback: it may be destroyed by then.

@@ -40,6 +40,9 @@ public:
     [[nodiscard]] ByteBuffer read(std::size_t bytes_max);
     /// The client is gone; of what it wrote last, a part may never arrive.
     void close();
+    /// The server's process is gone; with `is_cut` the machine, and a part of what was sent.
+    void orphan(bool is_cut);
+    [[nodiscard]] bool is_orphan() const { return is_orphan_; }
     /// Nothing will come any more.
     [[nodiscard]] bool is_at_end() const { return is_server_closed_ && to_client_.empty(); }
 
@@ -62,6 +65,7 @@ private:
     ServerEnd* server_ = nullptr;  // Null: not handed over yet, or destroyed.
     bool is_client_closed_ = false;
     bool is_server_closed_ = false;  // shut_down was called, or the end is destroyed.
+    bool is_orphan_ = false;
 };
 
 }  // namespace firehose::simulation

@@ -35,7 +35,7 @@ void Truth::saw_record(Seq seq, WallTime time, const log::Record& record, ByteSp
     }
     fact.bytes.assign(bytes.begin(), bytes.end());
     fact.time = time;
-    if (at != facts_.begin() && std::prev(at)->second.time > time) {
+    if (newest_before(at) > time) {
         fail("seq " + std::to_string(place) + " is older than the one before");
     }
     if (record.kind != log::RecordKind::message) return;
@@ -46,10 +46,39 @@ void Truth::saw_record(Seq seq, WallTime time, const log::Record& record, ByteSp
                         .seq = place};
 }
 
-void Truth::on_recovered(Seq end) {
-    for (auto at = facts_.lower_bound(number(end)); at != facts_.end(); ++at) {
-        if (!std::exchange(at->second.is_lost, true)) ++lost_;
+/// What a crash took is no longer anybody's past.
+WallTime Truth::newest_before(Facts::const_iterator at) const {
+    while (at != facts_.begin()) {
+        if (const Fact& fact = (--at)->second; !fact.is_lost) return fact.time;
     }
+    return WallTime{Microseconds::min()};
+}
+
+void Truth::on_recovered(const std::set<std::uint64_t>& seqs, Seq oldest, Seq durable) {
+    // A gap that was told and not stored binds nobody: its seqs were never given to a record.
+    gaps_.erase(gaps_.lower_bound(number(durable)), gaps_.end());
+    const std::uint64_t found = seqs.empty() ? UINT64_MAX : *seqs.begin();
+    for (auto& [seq, fact] : facts_) {
+        if (seqs.contains(seq) || fact.is_lost) continue;
+        if (seq < number(durable)) {
+            if (seq < number(oldest) && seq < found) continue;
+            // What was given up while nothing could be stored is in a gap from before.
+            const bool may_go = fact.message && fact.message->qos == 0 && is_in_gap(seq);
+            if (!may_go) fail("seq " + std::to_string(seq) + " was durable, and a crash took it");
+            continue;
+        }
+        fact.is_lost = true;
+        ++lost_;
+    }
+}
+
+std::set<std::string> Truth::blurred_topics() const {
+    std::set<std::string> topics;
+    for (const auto& [seq, fact] : facts_) {
+        const bool is_retained = fact.message && fact.message->retain;
+        if (is_retained && !fact.is_lost && is_in_gap(seq)) topics.insert(fact.message->topic);
+    }
+    return topics;
 }
 
 Seq Truth::end() const noexcept {

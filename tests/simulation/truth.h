@@ -26,8 +26,9 @@ class Truth {
 public:
     /// A block that was read, from memory or from disk.
     void saw(const log::Block& block);
-    /// The server starts again, and found records up to `end`; everything at or above it is lost.
-    void on_recovered(Seq end);
+    /// The server started again and holds `seqs`. When it stopped the log began at `oldest`, and
+    /// said that it was durable up to `durable`.
+    void on_recovered(const std::set<std::uint64_t>& seqs, Seq oldest, Seq durable);
 
     /// What was wrong first, or nothing.
     [[nodiscard]] const std::optional<std::string>& problem() const noexcept { return problem_; }
@@ -40,6 +41,9 @@ public:
     /// The log holds `seqs` from `oldest` on: what else was there must lie in a gap.
     [[nodiscard]] std::optional<std::string> check_holes(const std::set<std::uint64_t>& seqs,
                                                          Seq oldest) const;
+    /// Topics of retained messages that the log gave up while it took nothing durable: what a
+    /// reader is told of them may be either.
+    [[nodiscard]] std::set<std::string> blurred_topics() const;
     /// One past the newest place that was ever used.
     [[nodiscard]] Seq end() const noexcept;
     [[nodiscard]] std::size_t lost() const noexcept { return lost_; }
@@ -53,10 +57,13 @@ private:
         bool is_lost = false;
     };
 
+    using Facts = std::map<std::uint64_t, Fact>;
+
     void saw_record(Seq seq, WallTime time, const log::Record& record, ByteSpan bytes);
     [[nodiscard]] bool is_in_gap(std::uint64_t seq) const;
+    [[nodiscard]] WallTime newest_before(Facts::const_iterator at) const;
 
-    std::map<std::uint64_t, Fact> facts_;
+    Facts facts_;
     std::map<std::uint64_t, log::Gap> gaps_;  // By their record's place.
     std::size_t lost_ = 0;
     std::optional<std::string> problem_;

@@ -8,12 +8,17 @@
 #include <vector>
 
 #include "base/random.h"
+#include "bus/memory_view_store.h"
 #include "log/memory_file.h"
 #include "simulation/actor.h"
 #include "simulation/server.h"
 
-/// The whole bus under one seed: one or two shards, the log with its steps, and clients, in an
-/// order that a seeded scheduler chooses, with everything that can fail failing.
+/// The whole bus under one seed: one or two shards, the log with its steps, checkpoints, and
+/// clients, in an order that a seeded scheduler chooses, with everything that can fail failing.
+///
+/// Most seeds keep their log on disk and live several lives: the server stops, is killed, or loses
+/// its power, often in the middle of what it does to the disk, and starts again from what is left
+/// (lives.cpp). The others have it in memory, in one life.
 ///
 ///     World world{{.seed = 7}};
 ///     if (auto problem = world.run(5'000)) report(*problem);
@@ -43,14 +48,33 @@ public:
 private:
     /// What this seed is about.
     struct Weather {
-        bool is_short = false;  // The disk takes and gives a part at a time.
-        bool fails = false;     // Writes and syncs fail, the disk is full for a while.
+        bool is_kept = false;      // The log is on disk.
+        bool is_short = false;     // The disk takes and gives a part at a time.
+        bool fails = false;        // Writes and syncs fail, the disk is full for a while.
+        std::uint64_t stops = 0;   // Of a thousand steps.
+        bool loses_store = false;  // Some starts find an older store, or none.
+        bool has_memory_listener = false;
+    };
+    enum class Ending : std::uint8_t { stop, kill, power_cut };
+    struct Stopped {
+        Stop stop;
+        Ending how = Ending::stop;
     };
 
+    [[nodiscard]] static Weather weather(Random& random);
     void hire();
     void step(bool has_faults);
     void break_something();
     void mend();
+    void look_at_disk();
+
+    // The lives of the server. (lives.cpp)
+    void start(const Stop& before);
+    void end_life();
+    [[nodiscard]] Stopped end(Ending how);
+    void tear_work();
+    void lose_power();
+    void age_store();
     void connect(Actor& actor);
     void disconnect(Actor& actor, bool by_server);
     void step(Actor& actor);
@@ -69,7 +93,10 @@ private:
     Stage stage_;
     Weather weather_;
     log::MemoryFileSystem files_;
+    log::MemoryFileSystem damaged_;
     DiskSeam disk_;
+    bus::MemoryViewStore rows_;
+    StoreSeam store_;
     bus::Acl acl_;
     SlowAuthenticator authenticator_;
     bus::Settings settings_;
@@ -79,6 +106,7 @@ private:
     std::vector<std::unique_ptr<SimPipe>> old_pipes_;  // Given up by their client.
     std::unique_ptr<Server> server_;  // Destroyed first: it has the other ends of the pipes.
     std::size_t bytes_moved_ = 0;
+    bool is_rough_ = false;  // Faults and crashes may come.
 };
 
 }  // namespace firehose::simulation
