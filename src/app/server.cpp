@@ -11,6 +11,7 @@
 
 #include "app/backup_job.h"
 #include "app/bus_settings.h"
+#include "app/erase_job.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "bus/restore.h"
@@ -99,7 +100,8 @@ Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop>
       log_(opened.options, *files_, clock_, std::move(opened.kept)),
       log_threads_(log_),
       copied_bytes_max_(opened.options.bytes_max / 2),
-      housekeeper_(log_, clock_) {}
+      housekeeper_(log_, clock_),
+      erase_appender_(log_.add_appender(housekeeper_.waker())) {}
 
 Server::~Server() {
     for (const auto& gerrit : gerrits_) gerrit->stop();
@@ -131,7 +133,8 @@ void Server::make_bus() {
                                                       .authenticator = *authenticator_,
                                                       .publisher_seed = random_seed(),
                                                       .version = "firehose " FIREHOSE_VERSION,
-                                                      .heap_bytes = &heap_bytes},
+                                                      .heap_bytes = &heap_bytes,
+                                                      .erasures = &erasures_},
                                           *loop_);
     if (!views_) return;
     housekeeping_ = std::make_unique<bus::Housekeeping>(
@@ -155,6 +158,13 @@ Result<void, std::string> Server::restore() {
            {"records_read", restored->records}, {"from_seq", number(restored->from)},
            {"end_seq", number(restored->to)});
     housekeeping_->add_rows(std::move(restored->changed));
+    // What a stop interrupted goes on.
+    for (bus::OrderedErasure& found : restored->erasures) {
+        bus::EraseJob job{erase_parts(), std::move(found)};
+        if (!housekeeper_.post(erase_work(std::move(job), clock_, std::nullopt))) {
+            FH_LOG(warn, "erase_waits_for_the_next_start");
+        }
+    }
     return {};
 }
 
@@ -179,7 +189,8 @@ Result<void, std::string> Server::open_doors() {
 }
 
 AdminDoor::Routes Server::admin_routes() {
-    return {{"POST /backup", [this](const http::HttpRequest& request, const AdminReply& reply) {
+    return {{"POST /backup",
+             [this](const http::HttpRequest& request, const AdminReply& reply) {
                  const auto to = request.parameter("to");
                  if (!to || to->empty()) return reply.refuse(400, "say where to: ?to=FOLDER");
                  start_backup({.housekeeper = housekeeper_,
@@ -187,7 +198,32 @@ AdminDoor::Routes Server::admin_routes() {
                                .data = settings_.data,
                                .to = std::string{*to}},
                               reply);
+             }},
+            {"POST /erase", [this](const http::HttpRequest& request, const AdminReply& reply) {
+                 auto order = erase_order(request);
+                 if (!order) return reply.refuse(400, order.error());
+                 bus::EraseJob job{erase_parts(), std::move(*order)};
+                 if (!housekeeper_.post(erase_work(std::move(job), clock_, reply))) {
+                     reply.refuse(503, "the housekeeper has too much to do; try again later");
+                 }
              }}};
+}
+
+bus::EraseParts Server::erase_parts() {
+    bus::EraseParts parts{
+        .log = log_, .appender = erase_appender_, .erasures = erasures_, .retained = retained_};
+    if (housekeeping_) {
+        parts.checkpointer = &housekeeping_->checkpointer();
+        parts.store = views_.get();
+        parts.begin_round = [this] { housekeeping_->begin_round(); };
+    }
+    parts.let_go = [this](std::function<void()> done) {
+        return loop_->post([this, done = std::move(done)] {
+            shard_->forget_fetched();
+            done();
+        });
+    };
+    return parts;
 }
 
 Result<void, std::string> Server::open(const std::vector<config::Endpoint>& endpoints,

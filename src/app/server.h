@@ -13,6 +13,7 @@
 #include "app/password_authenticator.h"
 #include "base/result.h"
 #include "bus/acl.h"
+#include "bus/erase_job.h"
 #include "bus/housekeeping.h"
 #include "bus/shard.h"
 #include "config/password_file.h"
@@ -59,6 +60,7 @@ private:
     void make_bus();
     [[nodiscard]] Result<void, std::string> restore();
     [[nodiscard]] AdminDoor::Routes admin_routes();
+    [[nodiscard]] bus::EraseParts erase_parts();
     void checkpoint_at_stop();
     [[nodiscard]] Result<void, std::string> open_doors();
     [[nodiscard]] Result<void, std::string> open(const std::vector<config::Endpoint>& endpoints,
@@ -81,11 +83,13 @@ private:
     log::SegmentLog log_;
     log::LogThreads log_threads_;
     bus::RetainedView retained_;
+    bus::Erasures erasures_;
     std::unique_ptr<PasswordAuthenticator> authenticator_;
     std::unique_ptr<bus::Shard> shard_;
     const std::uint64_t copied_bytes_max_;
     Housekeeper housekeeper_;
     std::unique_ptr<bus::Housekeeping> housekeeping_;  // Null without views.
+    const log::AppenderId erase_appender_;             // The housekeeper's.
     std::unique_ptr<AdminDoor> admin_door_;
     std::unique_ptr<HttpDoor> http_door_;
     Listeners mqtt_listeners_;

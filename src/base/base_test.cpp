@@ -40,6 +40,39 @@ TEST(Time, PrintsRfc3339WithSixDigits) {
     }
 }
 
+TEST(WallTime, IsReadFromRfc3339InUtc) {
+    struct Row {
+        const char* text;
+        std::int64_t microseconds;  // Less than 0: refused.
+    };
+    constexpr Row kRows[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2026-01-02T03:04:05Z", 1'767'323'045'000'000},
+        {"2026-01-02T03:04:05.000006Z", 1'767'323'045'000'006},
+        {"2026-01-02T03:04:05.5Z", 1'767'323'045'500'000},
+        {"2026-01-02T03:04:05.123456789Z", 1'767'323'045'123'456},
+        {"9999-12-31T23:59:59.999999Z", 253'402'300'799'999'999},
+        {"2026-01-02T03:04:05", -1},
+        {"2026-01-02T03:04:05+00:00", -1},
+        {"2026-01-02T03:04:05.Z", -1},
+        {"2026-01-02T03:04:05.1234567890Z", -1},
+        {"2026-01-02 03:04:05Z", -1},
+        {"2026-01-02T24:00:00Z", -1},
+        {"2026-02-29T00:00:00Z", -1},
+        {"2026-13-01T00:00:00Z", -1},
+        {"1969-12-31T23:59:59Z", -1},
+        {"2026-1-02T03:04:05Z", -1},
+        {"2026-01-02T03:04:05Zx", -1},
+        {"2026-01-02T03:04:0xZ", -1},
+        {"", -1},
+    };
+    for (const Row& row : kRows) {
+        SCOPED_TRACE(row.text);
+        const auto time = from_rfc3339(row.text);
+        EXPECT_EQ(time ? time->since_epoch.count() : -1, row.microseconds);
+    }
+}
+
 TEST(Mailbox, KeepsOrderAndRefusesWhenFull) {
     struct CountingWaker final : Waker {
         void wake() noexcept override { ++count; }

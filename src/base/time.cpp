@@ -5,6 +5,36 @@
 #include <cstdio>
 
 namespace firehose {
+namespace {
+
+/// Takes `digits` digits and `behind`, and fails for good on anything else.
+class DigitReader {
+public:
+    explicit DigitReader(std::string_view text) noexcept : rest_(text) {}
+
+    [[nodiscard]] unsigned number(std::size_t digits, char behind) noexcept {
+        unsigned value = 0;
+        if (rest_.size() <= digits || rest_[digits] != behind) fail();
+        for (std::size_t i = 0; i < digits && !is_broken_; ++i) {
+            const char digit = rest_[i];
+            if (digit < '0' || digit > '9') fail();
+            value = value * 10 + static_cast<unsigned>(digit - '0');
+        }
+        if (!is_broken_) rest_.remove_prefix(digits + 1);
+        return is_broken_ ? 0 : value;
+    }
+    void fail() noexcept { is_broken_ = true; }
+    [[nodiscard]] bool is_broken() const noexcept { return is_broken_; }
+    [[nodiscard]] std::string_view rest() const noexcept { return rest_; }
+
+private:
+    std::string_view rest_;
+    bool is_broken_ = false;
+};
+
+constexpr std::size_t kFractionDigitsMax = 9;
+
+}  // namespace
 
 std::string to_rfc3339(WallTime time) {
     // 9999-12-31T23:59:59.999999Z
@@ -20,6 +50,34 @@ std::string to_rfc3339(WallTime time) {
         static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
         static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
     return {text, static_cast<std::size_t>(length)};
+}
+
+std::optional<WallTime> from_rfc3339(std::string_view text) noexcept {
+    DigitReader in{text};
+    const unsigned year = in.number(4, '-');
+    const unsigned month = in.number(2, '-');
+    const unsigned day = in.number(2, 'T');
+    const unsigned hour = in.number(2, ':');
+    const unsigned minute = in.number(2, ':');
+    const bool has_fraction = text.find('.') != std::string_view::npos;
+    const unsigned second = in.number(2, has_fraction ? '.' : 'Z');
+    unsigned micros = 0;
+    if (has_fraction && !in.is_broken()) {
+        const std::size_t digits = in.rest().find('Z');
+        if (digits == 0 || digits > kFractionDigitsMax) return {};
+        const unsigned fraction = in.number(digits, 'Z');
+        micros = fraction;
+        for (std::size_t i = digits; i < 6; ++i) micros *= 10;
+        for (std::size_t i = 6; i < digits; ++i) micros /= 10;
+    }
+    const std::chrono::year_month_day date{std::chrono::year{static_cast<int>(year)},
+                                           std::chrono::month{month}, std::chrono::day{day}};
+    const bool is_possible = !in.is_broken() && in.rest().empty() && date.ok() && year >= 1970 &&
+                             hour < 24 && minute < 60 && second < 60;
+    if (!is_possible) return {};
+    return WallTime{std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{hour} +
+                    std::chrono::minutes{minute} + std::chrono::seconds{second} +
+                    Microseconds{micros}};
 }
 
 MonotonicTime SystemClock::monotonic() noexcept {

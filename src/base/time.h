@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 /// The two clocks (rule **Clocks**), as types that cannot be mixed up, and the seam to read them.
 ///
@@ -38,6 +40,10 @@ struct WallTime {
 /// RFC 3339 in UTC with six fraction digits and `Z`: `2026-01-02T03:04:05.000006Z`.
 /// Years 1970 to 9999; anything else is clamped to that range.
 [[nodiscard]] std::string to_rfc3339(WallTime time);
+
+/// The reverse: a UTC time that ends in `Z`, with no or up to nine fraction digits, of which six
+/// count. Nothing for anything else: offsets, lower case, leap seconds, years before 1970.
+[[nodiscard]] std::optional<WallTime> from_rfc3339(std::string_view text) noexcept;
 
 class Clock {
 public:

@@ -174,6 +174,7 @@ public:
     Acl acl;
     RetainedView retained;
     FakeAuthenticator authenticator;
+    Erasures erasures;
     NoWaker waker;
     log::SegmentLog log;
     DelayedLog delayed{log};
@@ -193,7 +194,8 @@ private:
                  .acl = acl,
                  .authenticator = authenticator,
                  .publisher_seed = ++premises->runs << 32U,
-                 .version = "test"},
+                 .version = "test",
+                 .erasures = &erasures},
                 waker),
           checkpointer(premises->store, delayed, retained, {&shard.session_rows()}) {}
     static log::KeptLog found(Premises& premises) {

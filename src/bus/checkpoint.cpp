@@ -106,6 +106,10 @@ Checkpointer::Step Checkpointer::write_chunk() {
 
 Checkpointer::Step Checkpointer::move_floors() {
     if (log_.durable_end() < std::max(sessions_at_, retained_at_)) return Step::waits;
+    for (const Seq held : held_) {
+        sessions_at_ = std::min(sessions_at_, held);
+        retained_at_ = std::min(retained_at_, held);
+    }
     if (sessions_at_ > figures_.sessions_floor) {
         if (!note(store_.set_floor(View::sessions, sessions_at_))) return Step::failed;
         figures_.sessions_floor = sessions_at_;
@@ -118,6 +122,11 @@ Checkpointer::Step Checkpointer::move_floors() {
     ++figures_.rounds_total;
     phase_ = Phase::idle;
     return Step::idle;
+}
+
+void Checkpointer::release_floors(Seq at) {
+    const auto found = std::find(held_.begin(), held_.end(), at);
+    if (found != held_.end()) held_.erase(found);
 }
 
 bool Checkpointer::note(const ViewStore::Written& written) {

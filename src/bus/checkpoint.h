@@ -60,6 +60,10 @@ public:
     /// Of the last write that failed; empty when the last one succeeded.
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
+    /// Floors stay at or below `at` until it is released: a start has to meet a record there.
+    void hold_floors(Seq at) { held_.push_back(at); }
+    void release_floors(Seq at);
+
     /// From where sessions read the log, as of the last round that ended.
     [[nodiscard]] Seq sessions_needed_from() const noexcept { return sessions_needed_from_; }
     [[nodiscard]] const CheckpointFigures& figures() const noexcept { return figures_; }
@@ -94,6 +98,7 @@ private:
     Seq sessions_at_{};
     Seq retained_at_{};
     Seq needed_from_{};
+    std::vector<Seq> held_;
     Seq sessions_needed_from_{};
     std::string error_;
     CheckpointFigures figures_;

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "bus/keep_record.h"
+#include "bus/retained_view.h"
 #include "session/payload_bytes.h"
 #include "topic/topic_filter.h"
 
@@ -49,6 +50,41 @@ std::optional<Erasure> erasure_of(const log::Record& record) {
                          (erasure.filter.empty() || topic::is_valid_filter(erasure.filter));
     if (!is_good) return std::nullopt;
     return erasure;
+}
+
+bool erase_retained(RetainedView& retained, const Erasure& erasure,
+                    std::optional<std::string>& after) {
+    const auto page = retained.kept_below(
+        Seq{UINT64_MAX}, after,
+        {.entries_max = 512, .scanned_max = 4'096, .bytes_max = std::size_t{1} << 20});
+    for (const RetainedView::Entry& entry : page.entries) {
+        std::size_t size = 0;
+        const auto record = log::decode_checked_record(entry.record_bytes, size);
+        if (record && erasure.covers(entry.seq, *record)) {
+            static_cast<void>(retained.erase(record->topic, entry.seq));
+        }
+    }
+    after = page.next;
+    return after.has_value();
+}
+
+Seq ErasureSelection::first() const {
+    if (!erasure_.filter.empty()) {
+        return erasure_.seqs.empty() ? erasure_.from
+                                     : std::min(erasure_.from, erasure_.seqs.front());
+    }
+    return erasure_.seqs.empty() ? Seq{UINT64_MAX} : erasure_.seqs.front();
+}
+
+bool ErasureSelection::may_cover(Seq from, Seq end) const {
+    const auto seq = std::lower_bound(erasure_.seqs.begin(), erasure_.seqs.end(), from);
+    if (seq != erasure_.seqs.end() && *seq < end) return true;
+    return !erasure_.filter.empty() && erasure_.from < end && erasure_.to >= from;
+}
+
+bool ErasureSelection::may_cover(std::string_view topic) const {
+    if (!erasure_.seqs.empty()) return true;
+    return !erasure_.filter.empty() && topic::matches(erasure_.filter, topic);
 }
 
 void Erasures::add(Erasure erasure) {

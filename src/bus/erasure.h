@@ -6,11 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/locked.h"
+#include "log/erase.h"
 #include "log/record.h"
 
 /// What an operator took back: which records, as the payload of an `erase` record, and as what
@@ -36,6 +39,33 @@ struct Erasure {
 void encode_erasure(const Erasure& erasure, ByteBuffer& out);
 /// Nothing unless `record` is an `erase` record that makes sense.
 [[nodiscard]] std::optional<Erasure> erasure_of(const log::Record& record);
+
+/// An `erase` record that a start met.
+struct OrderedErasure {
+    Erasure erasure;
+    Seq seq{};  // Of the record.
+};
+
+class RetainedView;
+/// Takes what is covered out of a page of the view, in topic order behind `after`, which follows.
+/// False: that was the last page.
+[[nodiscard]] bool erase_retained(RetainedView& retained, const Erasure& erasure,
+                                  std::optional<std::string>& after);
+
+/// An erasure as the log is told of it.
+class ErasureSelection final : public log::EraseSelection {
+public:
+    explicit ErasureSelection(Erasure erasure) : erasure_(std::move(erasure)) {}
+    [[nodiscard]] Seq first() const override;
+    [[nodiscard]] bool covers(Seq seq, const log::Record& record) const override {
+        return erasure_.covers(seq, record);
+    }
+    [[nodiscard]] bool may_cover(Seq from, Seq end) const override;
+    [[nodiscard]] bool may_cover(std::string_view topic) const override;
+
+private:
+    const Erasure erasure_;
+};
 
 /// The erasures whose records may still have their bytes. Shared by all doors.
 /// Cost: one relaxed load a record while there is none, which is nearly always.

@@ -68,6 +68,7 @@ public:
     void begin_round();
     [[nodiscard]] bool has_round_ended() const noexcept { return !checkpointer_.is_running(); }
 
+    [[nodiscard]] Checkpointer& checkpointer() noexcept { return checkpointer_; }
     [[nodiscard]] const Checkpointer& checkpointer() const noexcept { return checkpointer_; }
     [[nodiscard]] const HousekeepingFigures& figures() const noexcept { return figures_; }
 

@@ -215,6 +215,9 @@ Result<Restored, std::string> restore(const RestoreInputs& inputs) {
             const Seq seq = block.first_seq() + i;
             const log::Record record = block.record(i);
             ++out.records;
+            if (auto erasure = erasure_of(record)) {
+                out.erasures.push_back({.erasure = *std::move(erasure), .seq = seq});
+            }
             if (seq >= *sessions_floor) sessions.fold(seq, block.time(), record);
             if (seq < *retained_floor) continue;
             if (rebuilds) {
@@ -230,6 +233,10 @@ Result<Restored, std::string> restore(const RestoreInputs& inputs) {
     // The one reader there is has passed everything.
     inputs.retained.forget_tombstones(out.to);
     sessions.finish(out.to, inputs.adopt, out);
+    for (const OrderedErasure& ordered : out.erasures) {
+        std::optional<std::string> after;
+        while (erase_retained(inputs.retained, ordered.erasure, after)) continue;
+    }
     out.retained = inputs.retained.count();
     if (out.rows_unreadable != 0) {
         FH_LOG(error, "views_unreadable", {"rows", out.rows_unreadable});

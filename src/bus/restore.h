@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "bus/erasure.h"
 #include "bus/retained_view.h"
 #include "bus/view_store.h"
 #include "log/log.h"
@@ -46,6 +47,9 @@ struct Restored {
     std::size_t rows_unreadable = 0;
     /// Sessions that differ from their row now: for Checkpointer::add_rows.
     std::vector<ViewStore::SessionRow> changed;
+    /// What was taken back, perhaps not from everywhere: EraseJob goes on with it. The retained
+    /// view has none of it.
+    std::vector<OrderedErasure> erasures;
 };
 
 [[nodiscard]] Result<Restored, std::string> restore(const RestoreInputs& inputs);

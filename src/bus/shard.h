@@ -109,6 +109,10 @@ public:
     /// Where a checkpoint asks for them: answered at the end of a turn.
     [[nodiscard]] SessionRowsBox& session_rows() noexcept { return session_rows_; }
 
+    /// Blocks that were read for clients and not yet delivered are read again: what they hold may
+    /// have been erased since.
+    void forget_fetched();
+
     /// From any thread: false, and the value as it was, when 65,536 wait.
     [[nodiscard]] bool post(InternalPublish&& publish);
     /// Payload and topic bytes posted and not yet appended. From any thread.
@@ -172,6 +176,7 @@ private:
     void hear(const log::Outcome& outcome, PublisherId session);
     void read_tail(std::size_t bytes_max);
     void fan_out(const PlacedRecord& placed, ByteSpan record_bytes);
+    void fold_erased(const PlacedRecord& placed);
     void read_durable(std::size_t bytes_max);
     void hand_out_blocks(const std::vector<log::BlockRef>& blocks);
     void hand_to(Client& client, const PlacedRecord& placed);

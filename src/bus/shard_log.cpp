@@ -29,6 +29,7 @@ PlacedRecord Shard::placed(const log::Block& block, std::size_t index) {
 }
 
 bool Shard::is_erased(const PlacedRecord& placed) const {
+    if (placed.record.is_erased) return true;
     return shared_.erasures != nullptr && shared_.erasures->cover(placed.seq, placed.record);
 }
 
@@ -200,7 +201,11 @@ void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
     if (record.kind == log::RecordKind::keep) {
         shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
     }
-    if (record.kind != log::RecordKind::message || is_erased(placed)) return;
+    if (record.kind != log::RecordKind::message) return;
+    if (is_erased(placed)) {
+        if (record.retain) fold_erased(placed);
+        return;
+    }
     if (record.retain) shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
     index_.match(record.topic, [&](TailIndex::Subscriber subscriber) {
         if (Feed* const* feed = std::get_if<Feed*>(&subscriber)) {
@@ -215,6 +220,15 @@ void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
         }
         hand_to(*std::get<Client*>(subscriber), placed);
     });
+}
+
+/// What it replaced does not come back: its topic is as if it was cleared.
+void Shard::fold_erased(const PlacedRecord& placed) {
+    ByteBuffer bytes;
+    log::encode_record({.retain = true, .topic = placed.record.topic}, bytes);
+    std::size_t size = 0;
+    const auto cleared = log::decode_checked_record(bytes, size);
+    shared_.retained.fold(placed.seq, placed.time, *cleared, bytes);
 }
 
 /// A record that matched, to a client that reads by itself.
@@ -252,6 +266,11 @@ void Shard::hear_answers() {
         client->fetched_ = std::move(answer.blocks);
         queue_pull(*client);
     }
+}
+
+void Shard::forget_fetched() {
+    hear_answers();
+    for (auto& [id, client] : clients_) client->fetched_.clear();
 }
 
 /// The record at `seq`, if its block is in memory or was fetched; else asks for it.

@@ -56,6 +56,9 @@ public:
     /// What is stored now becomes the previous generation, in place of the one before: what a
     /// damaged store falls back to. Durable when it returns.
     [[nodiscard]] virtual Written keep_generation() = 0;
+    /// Nothing is left of rows that were deleted or replaced, in either generation. Durable when it
+    /// returns.
+    [[nodiscard]] virtual Written purge() { return keep_generation(); }
     [[nodiscard]] virtual Written load_sessions(const std::function<void(SessionRow&&)>& each) = 0;
     [[nodiscard]] virtual Written load_retained(const std::function<void(RetainedRow&&)>& each) = 0;
 };

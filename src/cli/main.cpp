@@ -43,6 +43,8 @@ int main(int count, char** words) {
         add_source_command(program, exit_code);
         add_passwd_command(program, exit_code);
         add_check_config_command(program, exit_code);
+        add_backup_command(program, exit_code);
+        add_erase_command(program, exit_code);
         add_version_command(program, exit_code);
         try {
             program.parse(count, words);

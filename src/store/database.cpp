@@ -106,7 +106,7 @@ Result<std::unique_ptr<Database>, Database::Unopened> Database::open(const std::
     // Checkpoints are written while the log waits for the same disk: small and often is better.
     auto set = database->run(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;"
-        "PRAGMA journal_size_limit=16777216; PRAGMA cell_size_check=ON");
+        "PRAGMA journal_size_limit=16777216; PRAGMA cell_size_check=ON; PRAGMA secure_delete=ON");
     if (!set) return Failure{Unopened{set.error(), database->is_damaged()}};
     return database;
 }

@@ -365,6 +365,14 @@ Written SqliteViewStore::copy_to(const std::string& path) {
     return sync_path(path, O_RDWR);
 }
 
+/// Deleted content is zeros already (secure_delete), but for the write-ahead log.
+Written SqliteViewStore::purge() {
+    const auto busy = database_->number("PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!busy) return Failure{busy.error()};
+    if (*busy != 0) return Failure{std::string{"views.db: is read by another process; close it"}};
+    return keep_generation();
+}
+
 Written SqliteViewStore::load_sessions(const std::function<void(SessionRow&&)>& each) {
     return load_sessions_of(*database_, each);
 }

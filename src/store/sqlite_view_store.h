@@ -43,6 +43,7 @@ public:
     [[nodiscard]] Result<Seq, std::string> floor(bus::View view) override;
     [[nodiscard]] Result<Seq, std::string> oldest_floor() override;
     [[nodiscard]] Written keep_generation() override;
+    [[nodiscard]] Written purge() override;
     [[nodiscard]] Written load_sessions(const std::function<void(SessionRow&&)>& each) override;
     [[nodiscard]] Written load_retained(const std::function<void(RetainedRow&&)>& each) override;
 

@@ -62,6 +62,18 @@ ViewStore::RetainedRow retained(std::string_view topic, std::uint64_t seq,
             .record = bytes(record)};
 }
 
+/// Whether any file of the folder holds the text.
+bool is_in_files(const Folder& folder, std::string_view text) {
+    bool found = false;
+    for (const auto& entry : fs::recursive_directory_iterator{folder.path}) {
+        if (!entry.is_regular_file()) continue;
+        std::ifstream file{entry.path(), std::ios::binary};
+        const std::string all{std::istreambuf_iterator<char>{file}, {}};
+        found = found || all.find(text) != std::string::npos;
+    }
+    return found;
+}
+
 /// Everything that a store holds, as text.
 std::map<std::string, std::string> all(SqliteViewStore& store) {
     std::map<std::string, std::string> out;
@@ -262,6 +274,23 @@ TEST(SqliteViewStore, ACopyIsAStoreOfItsOwn) {
     EXPECT_EQ(copy->origin(), Origin::current);
     EXPECT_EQ(all(*copy), all(*store));
     EXPECT_FALSE(store->copy_to(target.path + "/no/such/folder"));
+}
+
+TEST(SqliteViewStore, APurgeLeavesNothingOfWhatWasDeletedOrReplaced) {
+    Folder folder;
+    const auto store = opened(folder);
+    const std::string large(20'000, 'x');  // On pages of its own.
+    ASSERT_TRUE(store->write_retained(std::vector{retained("a", 1, "SECRET one"),
+                                                  retained("b", 2, "SECRET two" + large + "SECRET"),
+                                                  retained("c", 3, "other")}));
+    ASSERT_TRUE(store->keep_generation());
+    ASSERT_TRUE(is_in_files(folder, "SECRET"));
+    ASSERT_TRUE(store->write_retained(
+        std::vector{retained("a", 4, "public"), ViewStore::RetainedRow{.topic = "b"}}));
+    ASSERT_TRUE(store->purge());
+    EXPECT_FALSE(is_in_files(folder, "SECRET"));
+    EXPECT_TRUE(is_in_files(folder, "other"));
+    EXPECT_EQ(all(*store).size(), all(*opened(folder)).size());
 }
 
 }  // namespace
