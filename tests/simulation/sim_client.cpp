@@ -72,6 +72,7 @@ std::size_t SimClient::write() {
 void SimClient::subscribe_if_needed(const client::Event& event) {
     if (const auto* subscribed = std::get_if<client::Subscribed>(&event)) {
         is_subscribed_ = subscribed->reasons.at(0) < mqtt::ReasonCode::unspecified_error;
+        if (!is_subscribed_) subscribe();  // The disk may take it by now.
     }
     const auto* connected = std::get_if<client::Connected>(&event);
     if (connected == nullptr || !options_.filter) return;
