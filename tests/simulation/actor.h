@@ -33,6 +33,7 @@ struct Stage {
     Truth& truth;
     Break broken = Break::nothing;
     bool is_verbose = false;
+    bool may_lose_wills = false;    // The log refused a block that was not held back.
     bool may_refuse = false;        // The disk fails: refusals are no broken promise.
     bool is_kept = false;           // The log is on disk and survives a crash.
     bool may_drop = false;          // Retention takes history.

@@ -7,6 +7,7 @@ std::string_view name(Counted what) noexcept {
     static constexpr std::array<std::string_view, kCountedCount> kNames{"records",
                                                                         "connections",
                                                                         "disk_reads",
+                                                                        "blocks_refused",
                                                                         "deliveries",
                                                                         "acknowledged",
                                                                         "websockets",

@@ -17,6 +17,7 @@ enum class Counted : std::uint8_t {
     records,
     connections,
     disk_reads,
+    blocks_refused,  // By the full log, though publishers were held back.
     deliveries,
     acknowledged,      // Publishes at QoS 1 and 2, by PUBACK or PUBCOMP.
     websockets,        // Connections in WebSocket frames.

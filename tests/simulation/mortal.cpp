@@ -81,7 +81,7 @@ std::optional<std::string> Mortal::check(const Records& records) {
             testament.is_armed && !testament.has_waved && !testament.may_be_taken_back &&
             testament.store_losses == stage_.store_losses &&
             (testament.is_durable || is_undisturbed) && (stage_.is_kept || !stage_.may_forget);
-        if (must_come && times == 0) return what;
+        if (must_come && times == 0 && !stage_.may_lose_wills) return what;
     }
     return {};
 }

@@ -178,6 +178,7 @@ Seq Server::oldest_kept() const {
 void Server::sum_up() {
     Figures& figures = machine_.figures;
     const log::LogMetrics metrics = log_.metrics();
+    figures.add(Counted::blocks_refused, metrics.blocks_refused_total);
     figures.add(Counted::records, metrics.records_total);
     figures.add(Counted::disk_reads, metrics.read_answers_total);
     figures.add(Counted::segments_dropped, metrics.segments_dropped_total);

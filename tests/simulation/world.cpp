@@ -372,6 +372,9 @@ std::optional<std::string> World::verdict() {
     for (const auto& actor : actors_) {
         if (auto open = actor->waits_for()) return actor->name() + ": " + *open;
     }
+    // A will whose block is refused is lost (README.md).
+    stage_.may_lose_wills = figures_[Counted::blocks_refused] != 0 ||
+                            server_->log().metrics().blocks_refused_total != 0;
     const std::set<std::uint64_t> places = server_->read_all();
     if (auto problem = truth_.check_holes(places, server_->log().oldest())) return problem;
     const Records all = records();
