@@ -20,6 +20,7 @@ constexpr const char* kExamples =
     "  firehose sub -h localhost -t 'gerrit/#'      read along in a terminal\n"
     "  firehose passwd users.pw ci                  give the user ci a password\n"
     "  firehose check-config /etc/firehose.toml     say everything that is wrong with a file\n"
+    "  firehose inspect /var/lib/firehose --check   say what of a log is damaged\n"
     "\n"
     "Exit codes: 0 done; 1 failed, the reason is on standard error; 2 wrong usage or "
     "configuration.\n"
@@ -45,6 +46,7 @@ int main(int count, char** words) {
         add_check_config_command(program, exit_code);
         add_backup_command(program, exit_code);
         add_erase_command(program, exit_code);
+        add_inspect_command(program, exit_code);
         add_version_command(program, exit_code);
         try {
             program.parse(count, words);

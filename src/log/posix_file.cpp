@@ -150,4 +150,10 @@ Result<FileSystem::Space, std::error_code> PosixFileSystem::space() {
                  .total = std::uint64_t{status.f_blocks} * status.f_frsize};
 }
 
+Result<std::unique_ptr<File>, std::error_code> open_read_only(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return last_error();
+    return std::unique_ptr<File>{std::make_unique<PosixFile>(descriptor)};
+}
+
 }  // namespace firehose::log

@@ -37,4 +37,8 @@ private:
     std::string folder_;
 };
 
+/// One file for looking at only: writes to it fail. `path` may lie anywhere.
+[[nodiscard]] Result<std::unique_ptr<File>, std::error_code> open_read_only(
+    const std::string& path);
+
 }  // namespace firehose::log
