@@ -9,9 +9,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
+#include <optional>
 #include <system_error>
 #include <vector>
 
+#include "log/posix_file.h"
+#include "log/segment_scan.h"
 #include "net/file_descriptor.h"
 
 namespace firehose::app {
@@ -24,6 +28,7 @@ constexpr std::uint64_t kPieceBytes = std::uint64_t{8} << 20;
 struct CopiedFile {
     std::string name;  // Below the folder.
     std::uint64_t bytes = 0;
+    bool is_newest = false;  // Segment: it is being written, and zeros follow what is.
 };
 
 Failure<std::string> failed(const std::string& what, const std::string& remedy) {
@@ -38,6 +43,16 @@ Result<void, std::string> sync_path(const std::string& path) {
         return failed(path + " cannot be synced", "the disk of the backup may be failing");
     }
     return {};
+}
+
+/// Where the last block ends of a segment that is being written. All before it is written, and
+/// nothing after it is copied: read while it grows, that could lack what was written before it.
+std::optional<std::uint64_t> written_end(const std::string& path) {
+    const auto file = log::open_read_only(path);
+    if (!file) return {};
+    const auto scan = log::scan_segment(**file, {});
+    if (!scan) return {};
+    return scan->bytes;
 }
 
 class Copy {
@@ -82,6 +97,11 @@ private:
         }
         std::sort(files.begin(), files.end(),
                   [](const auto& a, const auto& b) { return a.name < b.name; });
+        if (!files.empty() && files.back().name.ends_with(".open")) {
+            files.back().is_newest = true;
+            files.back().bytes =
+                written_end(plan_.data + '/' + files.back().name).value_or(files.back().bytes);
+        }
         if (fs::exists(plan_.data + "/format", error)) {
             files.push_back({"format", fs::file_size(plan_.data + "/format", error)});
         }
@@ -105,12 +125,16 @@ private:
         const net::FileDescriptor copy{
             ::open(to.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR)};
         if (!copy) return failed(to + " cannot be written", "may this user write there?");
-        while (true) {
-            const ssize_t count = ::sendfile(copy.get(), source.get(), nullptr, kPieceBytes);
+        std::uint64_t left =
+            file.is_newest ? file.bytes : std::numeric_limits<std::uint64_t>::max();
+        while (left != 0) {
+            const ssize_t count = ::sendfile(copy.get(), source.get(), nullptr,
+                                             std::min<std::uint64_t>(left, kPieceBytes));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0)
                 return failed(to + " cannot be written", "make room, or choose another disk");
             if (count == 0) break;
+            left -= static_cast<std::uint64_t>(count);
             figures_.bytes_done += static_cast<std::uint64_t>(count);
             figures_.bytes = std::max(figures_.bytes, figures_.bytes_done);
             on_progress_(figures_);

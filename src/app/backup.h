@@ -11,13 +11,14 @@
 ///
 /// The views are copied first, the log after them, so that the log reaches at least as far as
 /// every row. Sealed segments never change and become hard links where the file systems allow;
-/// open ones are copied as far as they are written: the copy is what a crash at that moment would
-/// have left, and is recovered as such. It is made under a name of its own beside its target and
+/// open ones are copied. The newest is read first to find its last whole block, and copied up to
+/// there, without the zeros behind it: the copy is what a crash at that moment would have left, and
+/// is recovered as such. It is made under a name of its own beside its target and
 /// renamed when it is whole and synced: there is never half a backup under the target's name.
 /// Threads: the housekeeper's, so that meanwhile no segment is sealed or deleted by it; without a
 ///          bus, whoever holds the folder's lock.
-/// Cost:    the open segments' bytes, and all bytes where links are not possible.
-/// Source:  README, "Backup"; docs/formats/folder.md.
+/// Cost:    the open segments' bytes, those of the newest twice, and all bytes where links are not
+/// possible. Source:  README, "Looking after the data"; docs/formats/folder.md, "Copies".
 namespace firehose::app {
 
 struct BackupPlan {
