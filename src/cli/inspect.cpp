@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/log_inspector.h"
 #include "config/settings.h"
+#include "topic/topic_filter.h"
 
 namespace firehose::cli {
 namespace {
@@ -14,6 +15,7 @@ constexpr const char* kExamples =
     "  firehose inspect /var/lib/firehose              its segments, and what is damaged\n"
     "  firehose inspect /var/lib/firehose --quick      the same without reading sealed ones\n"
     "  firehose inspect var/log/00000000000000000007.sealed --records --from 4711 --to 4720\n"
+    "  firehose inspect --records --topic 'ci/#'        messages of these topics\n"
     "\n"
     "Changes nothing and takes no lock, so it may run beside a bus. Payloads are never printed, "
     "only\n"
@@ -41,9 +43,20 @@ void add_inspect_command(CLI::App& program, int& exit_code) {
     InspectOptions& options = flags->options;
     command->add_option("PATH", options.paths, "Data folders or segment files [./var]");
     command->add_flag("--quick", flags->is_quick, "Take sealed segments at their index's word");
-    command->add_flag("--records", options.is_records, "Print the records, one a line");
-    command->add_option("--from", flags->from, "The first seq to print")->type_name("SEQ");
-    command->add_option("--to", flags->to, "The last seq to print")->type_name("SEQ");
+    CLI::Option* records =
+        command->add_flag("--records", options.is_records, "Print the records, one a line");
+    command->add_option("--from", flags->from, "The first seq to print")
+        ->type_name("SEQ")
+        ->needs(records);
+    command->add_option("--to", flags->to, "The last seq to print")
+        ->type_name("SEQ")
+        ->needs(records);
+    command->add_option("--topic", options.topic, "Only messages whose topic matches this filter")
+        ->type_name("FILTER")
+        ->needs(records)
+        ->check([](const std::string& filter) {
+            return topic::is_valid_filter(filter) ? std::string{} : "is no topic filter";
+        });
     command->add_flag("--json", options.is_json, "Print a JSON object a line");
     command->footer(kExamples);
     command->callback([flags, &exit_code] {

@@ -128,6 +128,8 @@ TEST_F(InspectTest, PrintsTheRecordsAskedForAndNoPayload) {
         EXPECT_EQ(lines(all.text), 62u) << all.text;
         const Outcome some = run({.is_records = true, .from = Seq{30}, .to = Seq{33}});
         EXPECT_EQ(lines(some.text), 6u) << some.text;
+        const Outcome topic = run({.is_records = true, .topic = "often/3/#"});
+        EXPECT_EQ(lines(topic.text), 12u + 2u) << topic.text;
         EXPECT_THAT(some.text,
                     AllOf(HasSubstr("          30  2023-11-14T22:13:20.000000Z  message"),
                           HasSubstr("often/4"), Not(HasSubstr("....."))));

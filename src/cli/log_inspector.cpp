@@ -175,7 +175,8 @@ private:
                               .limit = limit,
                               .records = options_.is_records ? &printer_ : nullptr,
                               .records_from = options_.from,
-                              .records_to = options_.to};
+                              .records_to = options_.to,
+                              .records_topic = options_.topic};
         if (options_.is_check) {
             options.on_progress = [this](std::uint64_t bytes) {
                 bar_.show(bytes_done_ + bytes, bytes_total_);

@@ -23,6 +23,7 @@ struct InspectOptions {
     bool is_json = false;
     std::optional<Seq> from;  // Of the records that are printed.
     std::optional<Seq> to;
+    std::string topic;  // Of the messages that are printed: a filter; empty: all records.
 };
 
 inline constexpr int kInspectFine = 0;

@@ -8,6 +8,7 @@
 #include "log/sealed_reader.h"
 #include "log/segment_format.h"
 #include "log/segment_scan.h"
+#include "topic/topic_filter.h"
 
 namespace firehose::cli {
 namespace {
@@ -89,11 +90,17 @@ private:
                 topics_.size() < SegmentReport::kTopicsMax) {
                 topics_.emplace(record.topic);
             }
-            const bool is_wanted = options_.records != nullptr &&
-                                   (!options_.records_from || seq >= *options_.records_from) &&
-                                   (!options_.records_to || seq <= *options_.records_to);
-            if (is_wanted) options_.records->on_record(seq, block.time(), record);
+            if (is_wanted(seq, record)) options_.records->on_record(seq, block.time(), record);
         }
+    }
+
+    [[nodiscard]] bool is_wanted(Seq seq, const log::Record& record) const {
+        const std::string& filter = options_.records_topic;
+        return options_.records != nullptr &&
+               (!options_.records_from || seq >= *options_.records_from) &&
+               (!options_.records_to || seq <= *options_.records_to) &&
+               (filter.empty() ||
+                (record.kind == log::RecordKind::message && topic::matches(filter, record.topic)));
     }
 
     void read_plain() {

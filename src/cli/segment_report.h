@@ -74,7 +74,8 @@ struct ReportOptions {
     std::optional<Seq> limit;  // Where the next segment begins (log/segment_scan.h).
     RecordVisitor* records = nullptr;
     std::optional<Seq> records_from;
-    std::optional<Seq> records_to;                         // The last one.
+    std::optional<Seq> records_to;  // The last one.
+    std::string records_topic;      // A valid filter: messages of such topics only; empty: all.
     std::function<void(std::uint64_t bytes)> on_progress;  // So far of the file.
 };
 

@@ -197,7 +197,9 @@ class Inspect(Folder):
 
     def test_what_cannot_be_read_is_no_damage(self):
         self.assertEqual(tool("inspect", self.above / "nothing").returncode, 2)
-        self.assertEqual(tool("inspect", self.above, "--from", "x").returncode, 2)
+        for words in (["--from", "x"], ["--from", "1"], ["--records", "--topic", "a/#/b"]):
+            with self.subTest(words=words):
+                self.assertEqual(tool("inspect", self.above, *words).returncode, 2)
 
 
 class Backup(Folder):
