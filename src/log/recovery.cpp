@@ -38,6 +38,7 @@ struct Found {
     std::optional<Gap> opening_gap;
     Seq seq_limit{};
     std::uint64_t tail_bytes = 0;
+    std::uint64_t durable_before = 0;
     bool is_closed = false;
 };
 
@@ -48,14 +49,13 @@ public:
 
     [[nodiscard]] Result<Recovered, RecoveryError> run() {
         if (auto listed = list(); !listed) return Failure{listed.error()};
+        if (auto synced = sync_names(); !synced) return Failure{synced.error()};
         if (auto read = read_segments(); !read) return Failure{read.error()};
         if (auto cut = cut_tail(); !cut) return Failure{cut.error()};
         find_holes();
         keep_damage_aside();
         if (!out_.removed.empty()) {
-            if (const auto synced = files_.sync_folder(); !synced) {
-                return problem("", synced.error());
-            }
+            if (auto synced = sync_names(); !synced) return Failure{synced.error()};
         }
         decide_where_to_go_on();
         for (Found& found : found_) out_.log.segments.push_back(std::move(found.segment));
@@ -91,6 +91,13 @@ private:
             out_.log.last_number = std::max(out_.log.last_number, number);
         }
         out_.log.log_id = options_.log_id;
+        return {};
+    }
+
+    /// Before a file goes because another one is there, that one must stay: a process that was
+    /// killed may have given it its name a moment ago.
+    [[nodiscard]] Step sync_names() {
+        if (const auto synced = files_.sync_folder(); !synced) return problem("", synced.error());
         return {};
     }
 
@@ -196,6 +203,7 @@ private:
         found.opening_gap = scan->opening_gap;
         found.seq_limit = scan->seq_limit;
         found.tail_bytes = scan->tail_bytes;
+        found.durable_before = scan->durable_before;
         found.is_closed = scan->is_closed;
         found_.push_back(std::move(found));
         return {};
@@ -223,7 +231,12 @@ private:
             case ScanProblem::empty:
                 return remove(name);
             case ScanProblem::torn_header:  // Or a damaged one: seqs may have been given.
-                is_newest_lost_ = is_newest_lost_ || !is_newest_known_;
+                // The newest stays until a newer one is there: who starts again before that must
+                // not take the one before it, cleanly stopped, for the end.
+                if (!is_newest_known_ && !is_newest_lost_) {
+                    is_newest_lost_ = true;
+                    return {};
+                }
                 return remove(name);
             case ScanProblem::no_header:
                 note_lost_file(name, file);
@@ -242,17 +255,12 @@ private:
 
     /// What was never acknowledged goes, and what stays is durable from now on.
     [[nodiscard]] Step cut_tail() {
+        for (const Found& found : found_) {  // An older one may have lost its end, too.
+            if (auto mended = mend_cut_block(found); !mended) return mended;
+        }
         if (found_.empty() || found_.back().segment.header.is_sealed) return {};
         Found& newest = found_.back();
         KeptSegment& segment = newest.segment;
-        if (newest.cut_block) {
-            const BlockHeaderBytes header =
-                encode(newest.cut_block->header, segment.header.salt, newest.cut_block->offset);
-            if (const auto done = write_all(*segment.file, newest.cut_block->offset, header);
-                !done) {
-                return problem(segment.name, done.error());
-            }
-        }
         // A closing header keeps its zeros: nothing is written, so that a start that is cut off
         // here finds the same again.
         if (!newest.is_closed && segment.disk_bytes > segment.bytes) {
@@ -261,6 +269,38 @@ private:
             }
             out_.bytes_cut += newest.tail_bytes;
             segment.disk_bytes = segment.bytes;
+        }
+        if (auto again = write_again(segment, newest.durable_before); !again) return again;
+        if (const auto done = segment.file->sync(); !done) {
+            return problem(segment.name, done.error());
+        }
+        return {};
+    }
+
+    /// The same bytes over themselves: where a sync had failed before the process was killed, the
+    /// system may show bytes that are not on the disk, and would not write them with the next sync.
+    [[nodiscard]] Step write_again(const KeptSegment& segment, std::uint64_t from) {
+        while (from < segment.bytes) {
+            const auto count = std::min<std::uint64_t>(kCopyBytes, segment.bytes - from);
+            const auto bytes = read_all(*segment.file, from, static_cast<std::size_t>(count));
+            if (!bytes) return problem(segment.name, bytes.error());
+            if (bytes->empty()) break;
+            if (const auto done = write_all(*segment.file, from, ByteSpan{*bytes}); !done) {
+                return problem(segment.name, done.error());
+            }
+            from += bytes->size();
+        }
+        return {};
+    }
+
+    /// A header that promises more than is there is written again for what is.
+    [[nodiscard]] Step mend_cut_block(const Found& found) {
+        if (!found.cut_block) return {};
+        const KeptSegment& segment = found.segment;
+        const auto header =
+            encode(found.cut_block->header, segment.header.salt, found.cut_block->offset);
+        if (const auto done = write_all(*segment.file, found.cut_block->offset, header); !done) {
+            return problem(segment.name, done.error());
         }
         if (const auto done = segment.file->sync(); !done) {
             return problem(segment.name, done.error());
@@ -321,28 +361,52 @@ private:
     }
 
     void keep_damage_aside() {
-        std::uint64_t left = options_.damaged_bytes_max;
+        const std::uint64_t kept = measure_kept_aside();
+        std::uint64_t left =
+            options_.damaged_bytes_max - std::min(kept, options_.damaged_bytes_max);
         bool is_any = false;
         for (Damage& damage : out_.damage) {
-            if (damage.stretch.bytes == 0 || damage.stretch.bytes > left) continue;
-            auto source = files_.open(damage.file);
-            if (!source) continue;
+            if (damage.stretch.bytes == 0) continue;
             const std::string name = damage.file + "." + std::to_string(damage.stretch.offset);
-            auto target = damaged_.create(name);
-            if (!target) {
-                damage.is_new = target.error() != std::errc::file_exists;
-                if (!damage.is_new) damage.kept_as = name;
-                continue;
-            }
-            if (!copy(**source, damage.stretch, **target)) {
-                static_cast<void>(damaged_.remove(name));
-                continue;
-            }
+            damage.is_new = !damaged_.open(name);
+            if (!damage.is_new) damage.kept_as = name;
+            if (!damage.is_new || damage.stretch.bytes > left) continue;
+            if (!keep_aside(damage, name)) continue;
             damage.kept_as = name;
             left -= damage.stretch.bytes;
             is_any = true;
         }
         if (is_any) static_cast<void>(damaged_.sync_folder());
+    }
+
+    [[nodiscard]] std::uint64_t measure_kept_aside() {
+        std::uint64_t bytes = 0;
+        const auto names = damaged_.list();
+        if (!names) return bytes;
+        for (const std::string& name : *names) {
+            if (name.ends_with(kUnfinishedSuffix)) {  // An earlier start was cut off.
+                static_cast<void>(damaged_.remove(name));
+                continue;
+            }
+            const auto file = damaged_.open(name);
+            const auto size = file ? (*file)->size() : Result<std::uint64_t, std::error_code>{0};
+            bytes += size ? *size : 0;
+        }
+        return bytes;
+    }
+
+    /// It has its name only when it is whole: a start that is cut off here is made good.
+    [[nodiscard]] bool keep_aside(const Damage& damage, const std::string& name) {
+        auto source = files_.open(damage.file);
+        if (!source) return false;
+        const std::string unfinished = name + std::string{kUnfinishedSuffix};
+        auto target = damaged_.create(unfinished);
+        if (!target) return false;
+        if (copy(**source, damage.stretch, **target) && damaged_.rename(unfinished, name)) {
+            return true;
+        }
+        static_cast<void>(damaged_.remove(unfinished));
+        return false;
     }
 
     [[nodiscard]] static bool copy(File& from, const DamagedStretch& stretch, File& to) {

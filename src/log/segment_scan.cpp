@@ -32,6 +32,9 @@ public:
         scan_.seq_limit = scan_.header.seq_limit;
         scan_.end_time = scan_.header.created;
         while (const auto header = next_header()) take_block(*header);
+        // Where another segment follows this one was durable to its end: what is not intact is
+        // damage, and costs no record beside it.
+        if (limit_ && last_ && last_->is_whole()) end_damaged_block();
         end_last_block();
         scan_.bytes = std::min(at_, scan_.file_bytes);
         if (!is_at_limit_) find_tail();
@@ -46,6 +49,8 @@ private:
         BlockHeader header;
         BlockCheck check;
         ByteBuffer stored;
+
+        [[nodiscard]] bool is_whole() const { return stored.size() == header.stored_bytes; }
     };
 
     [[nodiscard]] std::optional<ScanProblem> read_header() {
@@ -225,10 +230,16 @@ private:
         scan_.end_seq = block.header.first_seq + count;
         is_last_closing_ = false;
         if (count == 0) {
-            at_ = block.offset;
-            --scan_.blocks;
-            if (!scan_.index.empty() && scan_.index.back().offset == at_) scan_.index.pop_back();
-            return;
+            if (!scan_.index.empty() && scan_.index.back().offset == block.offset) {
+                scan_.index.pop_back();
+            }
+            // Its header says how far the file is durable, so that damage before it is known for
+            // what it is: then it stays, empty.
+            if (scan_.damage.empty()) {
+                at_ = block.offset;
+                --scan_.blocks;
+                return;
+            }
         }
         BlockHeader header = block.header;
         header.count = count;

@@ -37,7 +37,8 @@ struct DamagedStretch {
     friend bool operator==(const DamagedStretch&, const DamagedStretch&) = default;
 };
 
-/// The last block, when its end is missing: the header promises more than is intact.
+/// The last block, when its end is missing: the header promises more than is intact. Nothing may
+/// be left of it: it stays, empty, where its `durable_before` proves damage before it.
 struct CutBlock {
     std::uint64_t offset = 0;  // Of its header.
     BlockHeader header;        // As it must be for what is left: `count`, `stored_bytes`.
