@@ -40,6 +40,7 @@ struct Found {
     std::uint64_t tail_bytes = 0;
     std::uint64_t durable_before = 0;
     bool is_closed = false;
+    bool is_past_closing = false;
 };
 
 class Recoverer {
@@ -205,6 +206,7 @@ private:
         found.tail_bytes = scan->tail_bytes;
         found.durable_before = scan->durable_before;
         found.is_closed = scan->is_closed;
+        found.is_past_closing = scan->is_past_closing;
         found_.push_back(std::move(found));
         return {};
     }
@@ -261,9 +263,10 @@ private:
         if (found_.empty() || found_.back().segment.header.is_sealed) return {};
         Found& newest = found_.back();
         KeptSegment& segment = newest.segment;
-        // A closing header keeps its zeros: nothing is written, so that a start that is cut off
-        // here finds the same again.
-        if (!newest.is_closed && segment.disk_bytes > segment.bytes) {
+        // A closing header keeps what follows, so that a start that is cut off here finds the same
+        // again: zeros, or what makes it no clean stop.
+        const bool ends_in_closing = newest.is_closed || newest.is_past_closing;
+        if (!ends_in_closing && segment.disk_bytes > segment.bytes) {
             if (const auto done = segment.file->truncate(segment.bytes); !done) {
                 return problem(segment.name, done.error());
             }

@@ -355,6 +355,20 @@ TEST(Recovery, ATornHeaderAfterACleanStopIsNoCleanStopTheSecondTimeEither) {
     EXPECT_FALSE(files.number_of(segment_name(9, false)).has_value());
 }
 
+TEST(Recovery, BytesBehindAClosingHeaderAreNoCleanStopTheSecondTimeEither) {
+    Folder folder = stopped_log(1);
+    folder.begin()->second.push_back(std::byte{1});
+    MemoryFileSystem files;
+    MemoryFileSystem damaged;
+    put(files, folder);
+    for (int start = 0; start < 2; ++start) {
+        const auto found = recover(files, damaged, kOurs);
+        ASSERT_TRUE(found.has_value());
+        EXPECT_FALSE(found->was_clean);
+        EXPECT_GE(number(found->log.next_seq), kReservedMin);
+    }
+}
+
 TEST(Recovery, DamageAtTheEndOfAnOlderSegmentCostsItsRecordOnly) {
     Folder folder = stopped_log(1);
     MemoryFileSystem files;

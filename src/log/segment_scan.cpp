@@ -38,7 +38,9 @@ public:
         end_last_block();
         scan_.bytes = std::min(at_, scan_.file_bytes);
         if (!is_at_limit_) find_tail();
-        scan_.is_closed = is_last_closing_ && scan_.tail_bytes == 0 && !is_at_limit_;
+        const bool has_tail = scan_.tail_bytes != 0;
+        scan_.is_closed = is_last_closing_ && !has_tail && !is_at_limit_;
+        scan_.is_past_closing = is_last_closing_ && has_tail;
         scan_.pages_unreadable = window_.pages_unreadable();
         return std::move(scan_);
     }
@@ -49,6 +51,8 @@ private:
         BlockHeader header;
         BlockCheck check;
         ByteBuffer stored;
+        Seq end_before{};  // Of the block before it.
+        bool is_closing_before = false;
 
         [[nodiscard]] bool is_whole() const { return stored.size() == header.stored_bytes; }
     };
@@ -151,12 +155,18 @@ private:
             check_block(stored, is_whole ? header.count : std::min(header.count, possible));
         if (!is_whole) check.damaged = std::max(check.damaged, 1U);  // Some are not even there.
 
+        const Seq end_before = scan_.end_seq;
+        const bool is_closing_before = is_last_closing_;
         note_header(header);
         if (check.damaged == 0) {
             note_block(at_, header, stored, check, header.count);
         } else {
-            last_ =
-                Damaged{at_, header, std::move(check), ByteBuffer{stored.begin(), stored.end()}};
+            last_ = Damaged{at_,
+                            header,
+                            std::move(check),
+                            ByteBuffer{stored.begin(), stored.end()},
+                            end_before,
+                            is_closing_before};
         }
         at_ = begin + header.stored_bytes;
         if (visitor_ != nullptr) visitor_->on_progress(std::min(at_, scan_.file_bytes));
@@ -237,12 +247,15 @@ private:
             // what it is: then it stays, empty.
             if (scan_.damage.empty()) {
                 at_ = block.offset;
+                scan_.end_seq = block.end_before;
+                is_last_closing_ = block.is_closing_before;
                 --scan_.blocks;
                 return;
             }
         }
         BlockHeader header = block.header;
         header.count = count;
+        header.kind = BlockKind::records;  // Whatever it was, it is no clean end.
         header.stored_bytes = header.plain_bytes = block.check.intact_bytes;
         at_ = block.offset + kBlockHeaderBytes + header.stored_bytes;
         scan_.cut_block = CutBlock{block.offset, header};

@@ -62,6 +62,7 @@ struct SegmentScan {
     std::uint64_t durable_before = 0;    // The largest of all valid headers.
     std::uint64_t pages_unreadable = 0;  // Taken for zeros.
     bool is_closed = false;          // The last block is a closing header, and only zeros follow.
+    bool is_past_closing = false;    // The same, but something follows.
     std::optional<Gap> opening_gap;  // The first record, if it is one of kind gap.
 };
 
