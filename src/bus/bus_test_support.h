@@ -140,8 +140,8 @@ public:
         for (int i = 0; i < 1'000; ++i) {
             shard.begin_turn(clock.monotonic(), clock.wall());
             shard.end_turn();
-            bool is_busy = log.write_step();
-            is_busy = log.read_step() || is_busy;
+            bool is_busy = is_writing && log.write_step();
+            is_busy = (is_reading && log.read_step()) || is_busy;
             if (!is_busy && !shard.has_work()) return;
         }
         FAIL() << "the shard never comes to rest";
@@ -177,6 +177,8 @@ public:
     Erasures erasures;
     NoWaker waker;
     log::SegmentLog log;
+    bool is_writing = true;  // False: nothing more reaches the log's files,
+    bool is_reading = true;  // or is read back from them.
     DelayedLog delayed{log};
     Shard shard;
     Checkpointer checkpointer;
@@ -275,10 +277,15 @@ public:
             EXPECT_TRUE(frame.has_value()) << "not a packet";
             if (!frame || !*frame) return types;
             types.push_back((*frame)->type);
-            if ((*frame)->type == mqtt::PacketType::publish) keep_publish(**frame);
+            if ((*frame)->type == mqtt::PacketType::publish) {
+                keep_publish(**frame);
+                heard_.push_back({(*frame)->type, publishes_.back().packet_id, publishes_.back()});
+            }
             if (mqtt::PacketType::puback <= (*frame)->type &&
                 (*frame)->type <= mqtt::PacketType::pubcomp) {
-                reasons_.push_back((*mqtt::decode_ack(**frame, version_)).reason);
+                const mqtt::Ack ack = *mqtt::decode_ack(**frame, version_);
+                reasons_.push_back(ack.reason);
+                heard_.push_back({ack.type, ack.packet_id, {}});
             }
             if ((*frame)->type == mqtt::PacketType::connack) {
                 connack_present = (*mqtt::decode_connack(**frame, version_)).session_present;
@@ -296,6 +303,17 @@ public:
     std::vector<Got> take_publishes() {
         std::ignore = take();
         return std::exchange(publishes_, {});
+    }
+    /// PUBLISHes and acknowledgements, in the order in which they came.
+    struct Heard {
+        mqtt::PacketType type{};
+        std::uint16_t packet_id = 0;
+        Got publish;
+    };
+    std::vector<Heard> take_heard() {
+        std::ignore = take();
+        publishes_.clear();
+        return std::exchange(heard_, {});
     }
     std::vector<std::string> take_payloads() {
         std::vector<std::string> payloads;
@@ -321,6 +339,7 @@ private:
     std::shared_ptr<Wire> wire_;
     std::vector<Got> publishes_;
     std::vector<mqtt::ReasonCode> reasons_;
+    std::vector<Heard> heard_;
 };
 
 }  // namespace firehose::bus::testing

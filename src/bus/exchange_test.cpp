@@ -392,6 +392,48 @@ TEST(Exchange, ARetainedCopyThatIsAcknowledgedWaitsUntilItIsDurable) {
     EXPECT_THAT(reader.take_payloads(), ElementsAre("new", "zero", "zero"));
 }
 
+TEST(Exchange, NothingOvertakesAMessageThatWaitsToBeReadFromDisk) {
+    Bus bus{standard(), Bus::kOpenAcl, {.memory_bytes = 0}};
+    Peer reader = durable(bus, Version::v311, "r", "#");
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p");
+    bus.delayed.hold();
+    publisher.publishes("a", "two", Qos::exactly_once, 1);
+    bus.delayed.let_durable();
+    bus.turn();  // Assigned, and no longer in memory.
+    EXPECT_THAT(reader.take_payloads(), IsEmpty());
+    bus.delayed.let_go();
+    bus.is_reading = false;  // The assignment is durable, its message not read back yet.
+    bus.turn();
+    publisher.publishes("a", "zero").publishes("a", "one", Qos::at_least_once, 2);
+    EXPECT_THAT(reader.take_payloads(), IsEmpty());
+    bus.is_reading = true;
+    bus.turn();
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("two", "zero", "one"));
+}
+
+TEST(Exchange, AQos2IdThatCannotBeSentAgainIsFreeOnceTheClientHasLetGoOfIt) {
+    Bus bus{standard()};
+    Peer first = durable(bus, Version::v5, "r", "#");
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p").publishes("a", std::string(200, 'x'), Qos::exactly_once, 1);
+    ASSERT_EQ(first.take_publishes().at(0).packet_id, 1);  // And no PUBREC.
+    first.vanishes();
+    Peer second{bus, Version::v5};
+    second.sends(mqtt::Connect{.version = Version::v5,
+                               .clean_start = false,
+                               .client_id = "r",
+                               .session_expiry_s = 1'000,
+                               .maximum_packet_size = 100});
+    // It may hold the id: it goes on with PUBREL.
+    EXPECT_THAT(second.take(), ElementsAre(PacketType::connack, PacketType::pubrel));
+    publisher.publishes("a", "y", Qos::exactly_once, 2);
+    EXPECT_EQ(second.take_publishes().at(0).packet_id, 2);
+    second.acks(PacketType::pubcomp, 1);
+    publisher.publishes("a", "z", Qos::exactly_once, 3);
+    EXPECT_EQ(second.take_publishes().at(0).packet_id, 1);
+}
+
 TEST(Exchange, AFullWindowAndTheDurablePositionHoldTheOrderTogether) {
     for (const std::size_t owed : {std::size_t{0}, std::size_t{2}, std::size_t{256}}) {
         SCOPED_TRACE(owed);

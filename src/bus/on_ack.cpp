@@ -55,7 +55,7 @@ Taken MqttClient::deliver(const PlacedRecord& placed) {
     // One that waits for its record from disk goes first.
     if (unsent_) return Taken::window_full;
     // One position for all QoS: a full window, and a packet that waits, hold QoS 0 back as well.
-    if (unsent_ || !outbound.has_room() || (is_qos_0 && outbound.has_unsent())) {
+    if (!outbound.has_room() || (is_qos_0 && outbound.has_unsent())) {
         return Taken::window_full;
     }
     match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record.qos));
