@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -310,22 +311,29 @@ INSTANTIATE_TEST_SUITE_P(Recovery, CutRecovery, ::testing::Range<std::uint64_t>(
 }
 
 TEST(Recovery, APlainFileStaysUntilTheNameOfItsSealedOneIsDurable) {
+    const Folder plain = stopped_log(16);
+    const std::string sealed_name = segment_name(1, true);
+    ByteBuffer sealed;
+    {
+        MemoryFileSystem files;
+        StandingClock clock;
+        put(files, plain);
+        Life life{files, clock};
+        while (life.log->seal_step()) continue;
+        sealed = folder_of(files).at(sealed_name);
+    }
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
         MemoryFileSystem files;
         StandingClock clock;
-        put(files, stopped_log(16));
-        {
-            CutPoint cut;
-            CutFolder folder{files, cut};
-            Life life{folder, clock};
-            // Killed behind the rename: before the folder is synced.
-            while (!files.number_of(segment_name(1, true))) {
-                ASSERT_TRUE(life.log->seal_step());
-                cut.left = files.number_of(segment_name(1, false) + ".tmp") ? 1 : SIZE_MAX;
-            }
-        }
+        put(files, plain);
+        put(files, {{sealed_name + ".tmp", sealed}});
+        // Killed between the rename and the sync of the folder.
+        ASSERT_TRUE(files.rename(sealed_name + ".tmp", sealed_name).has_value());
+        CutPoint cut{.left = 1 + seed % 3};  // Before or behind the removal of the plain file.
+        CutFolder folder{files, cut};
+        MemoryFileSystem damaged;
+        std::ignore = recover(folder, damaged, kOurs);
         Random random{seed};
-        { Life again{files, clock}; }
         files.power_cut(random);
         Life life{files, clock};
         ASSERT_EQ(life.content().records.size(), 32U);
