@@ -55,9 +55,13 @@ void BusProcess::write_config() const {
 }
 
 std::string BusProcess::start() {
+    return begin_start() ? wait_until_ready() : "no child";
+}
+
+bool BusProcess::begin_start() {
     write_config();
     std::array<int, 2> pipe{};
-    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return "no pipe";
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return false;
     const std::string config = folder_ + "/firehose.toml";
     const std::string errors = folder_ + "/errors";
     const pid_t parent = ::getpid();
@@ -75,16 +79,16 @@ std::string BusProcess::start() {
     ::close(pipe[1]);
     if (output_ >= 0) ::close(output_);
     output_ = pipe[0];
-    return child_ > 0 ? wait_until_ready(output_) : "no child";
+    return child_ > 0;
 }
 
-std::string BusProcess::wait_until_ready(int output) {
+std::string BusProcess::wait_until_ready() {
     std::string text;
     for (;;) {
-        pollfd wait{.fd = output, .events = POLLIN};
+        pollfd wait{.fd = output_, .events = POLLIN};
         if (::poll(&wait, 1, kStartMaxMs) <= 0) return "it is not ready after a minute";
         std::array<char, 4096> buffer;
-        const ssize_t n = ::read(output, buffer.data(), buffer.size());
+        const ssize_t n = ::read(output_, buffer.data(), buffer.size());
         if (n <= 0) return "it ended before it was ready";
         text.append(buffer.data(), static_cast<std::size_t>(n));
         const std::size_t ready = text.find("ready mqtt=");

@@ -22,6 +22,8 @@ public:
 
     /// Returns when it is ready. What went wrong, or nothing.
     [[nodiscard]] std::string start();
+    /// Started, and maybe not ready yet. False if there is no child.
+    [[nodiscard]] bool begin_start();
     /// SIGKILL, and waits for its end. False if it had ended before.
     bool kill();
     /// SIGTERM; it ends when it is done, and is_running says so.
@@ -35,7 +37,7 @@ public:
 
 private:
     void write_config() const;
-    [[nodiscard]] std::string wait_until_ready(int output);
+    [[nodiscard]] std::string wait_until_ready();
 
     std::string program_;
     std::string folder_;

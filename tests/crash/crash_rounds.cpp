@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal:   kill -9 at any moment takes back nothing that was acknowledged: every acknowledged
-// message
-//         reaches every durable reader, QoS 2 exactly once, in order per publisher and topic, and
-//         no seq is used twice.
+//         message reaches every durable reader, QoS 2 exactly once, in order per publisher and
+//         topic, and no seq is used twice.
 // Method: rounds.h; the judge is ledger.h. Ends with one line of figures, and status 1 with the
 //         problems if there were any.
 #include <CLI/CLI.hpp>

@@ -11,10 +11,13 @@ namespace {
 constexpr Microseconds kPatience{60'000'000};
 constexpr Microseconds kTurn{20'000};
 constexpr Microseconds kQuiet{300'000};
-constexpr std::uint64_t kRunMaxUs = 600'000;  // From "ready" to the kill, at most.
-constexpr std::uint64_t kOwedMax = 8'000;     // By all readers that are here; then publishers rest.
+constexpr Microseconds kMoment{20'000};
+constexpr std::uint64_t kRunMaxUs = 600'000;   // From "ready" to the kill, at most.
+constexpr std::uint64_t kStartMaxUs = 60'000;  // From exec to the kill of a start.
+constexpr std::uint64_t kOwedMax = 8'000;  // By all readers that are here; then publishers rest.
 constexpr std::size_t kInFlight = 4;
 constexpr std::size_t kAwayMax = 8;
+constexpr std::uint64_t kKeptOneIn = 20;  // Publishes: a retained one.
 constexpr unsigned kProblemsMax = 10;
 constexpr std::uint64_t kPayloadMax = 400;
 constexpr std::uint32_t kSessionExpiry = 86'400;
@@ -50,7 +53,9 @@ Rounds::Rounds(const RoundsOptions& options)
       random_(options.seed),
       loop_(std::move(*net::EventLoop::create(clock_))),
       bus_(options.program, options.folder, options.more_options),
-      watch_(*loop_) {
+      last_kept_(options.publishers),
+      watch_(*loop_),
+      probe_(*loop_) {
     make_cast();
 }
 
@@ -99,11 +104,12 @@ std::string Rounds::run() {
 std::string Rounds::summary() const {
     const Ledger::Totals& totals = ledger_->totals();
     const auto text = [](auto number) { return std::to_string(number); };
-    return "kills=" + text(kills_) + " drained=" + text(drains_) +
-           " connections=" + text(connections_) + " published=" + text(totals.published) +
-           " acknowledged=" + text(totals.acknowledged) + " sent_again=" + text(totals.sent_again) +
-           " delivered=" + text(totals.delivered) + " repeated_at_qos1=" + text(totals.repeated) +
-           " seqs_seen=" + text(watch_.count()) + " last_seq=" + text(watch_.last_seq());
+    return "kills=" + text(kills_) + " killed_starts=" + text(killed_starts_) +
+           " drained=" + text(drains_) + " connections=" + text(connections_) +
+           " published=" + text(totals.published) + " acknowledged=" + text(totals.acknowledged) +
+           " sent_again=" + text(totals.sent_again) + " delivered=" + text(totals.delivered) +
+           " repeated_at_qos1=" + text(totals.repeated) + " seqs_seen=" + text(watch_.count()) +
+           " last_seq=" + text(watch_.last_seq());
 }
 
 void Rounds::begin() {
@@ -122,6 +128,7 @@ void Rounds::round(unsigned number) {
     turn_for(Microseconds{1 + static_cast<std::int64_t>(random_.below(kRunMaxUs / 4))});
     if (random_.below(kDrainOneIn) == 0) drain();
     kill_bus();
+    kill_some_starts();
     start_bus();
     if (options_.is_verbose) std::printf("%u: %s\n", number + 1, summary().c_str());
     if (const std::string& wrong = watch_.problem(); !wrong.empty()) note(wrong);
@@ -132,6 +139,7 @@ void Rounds::conclude() {
     stop_bus();
     start_bus();
     drain();
+    is_resting_ = true;
     turn_for(kQuiet);  // What came twice would come now.
     stop_bus();
     if (const std::string& wrong = watch_.problem(); !wrong.empty()) note(wrong);
@@ -173,6 +181,15 @@ void Rounds::kill_bus() {
     turn_until("the end of all connections", [this] { return all_lost(); });
 }
 
+void Rounds::kill_some_starts() {
+    while (problem_.empty() && random_.below(kKillStartOneIn) == 0) {
+        if (!bus_.begin_start()) return note("no child");
+        turn_for(Microseconds{static_cast<std::int64_t>(random_.below(kStartMaxUs))});
+        if (!bus_.kill()) return note("the program ended by itself while it started");
+        ++killed_starts_;
+    }
+}
+
 /// Publishers rest until everything is acknowledged and everybody has it.
 void Rounds::drain() {
     if (!problem_.empty()) return;
@@ -189,8 +206,17 @@ void Rounds::drain() {
                  std::to_string(ledger_->owed(i)) + ", first " + ledger_->first_owed(i));
         }
     }
+    check_retained();
     ++drains_;
     is_resting_ = false;
+}
+
+void Rounds::check_retained() {
+    if (!problem_.empty()) return;
+    probe_.ask(bus_.mqtt_port(), last_kept_);
+    turn_until("retained messages", [this] { return probe_.has_all(); });
+    turn_for(kMoment);  // What is too much would come now.
+    if (const std::string wrong = probe_.conclude(); !wrong.empty()) note(wrong);
 }
 
 void Rounds::drop_some() {
@@ -210,19 +236,28 @@ void Rounds::publish_more() {
     for (std::size_t i = 0; i < publishers_; ++i) {
         client::Client& client = peers_[i]->client();
         while (client.is_connected() && client.can_publish(mqtt::Qos::exactly_once)) {
-            Message message{.publisher = i, .stream = random_.below(kStreams)};
-            message.number = ledger_->publish(i, message.stream);
-            const std::string topic = topic_of(i, message.stream);
-            const std::string payload = payload_of(message.number, random_.below(kPayloadMax));
-            const auto token =
-                client.publish({.topic = topic,
-                                .payload = as_bytes(payload),
-                                .qos = mqtt::Qos{static_cast<std::uint8_t>(message.stream + 1)}});
-            if (!token) return note("a publish was refused here");
-            in_flight_[i].emplace(*token, message);
+            publish_one(i);
         }
         peers_[i]->flush();
     }
+}
+
+void Rounds::publish_one(std::size_t publisher) {
+    const bool is_kept = random_.below(kKeptOneIn) == 0;
+    Message message{.publisher = publisher, .stream = is_kept ? kStreams : random_.below(kStreams)};
+    message.number =
+        is_kept ? ++last_kept_[publisher] : ledger_->publish(publisher, message.stream);
+    const std::string topic = is_kept ? kept_topic(publisher) : topic_of(publisher, message.stream);
+    const std::string payload = is_kept ? kept_value(message.number)
+                                        : payload_of(message.number, random_.below(kPayloadMax));
+    const auto qos = is_kept ? 1 + random_.below(2) : message.stream + 1;
+    const auto token =
+        peers_[publisher]->client().publish({.topic = topic,
+                                             .payload = as_bytes(payload),
+                                             .qos = mqtt::Qos{static_cast<std::uint8_t>(qos)},
+                                             .retain = is_kept});
+    if (!token) return note("a publish was refused here");
+    in_flight_[publisher].emplace(*token, message);
 }
 
 template <class Condition>
@@ -329,11 +364,13 @@ void Rounds::on_published(Peer& peer, const client::Published& published) {
     auto& waiting = in_flight_[peer.index()];
     const auto found = waiting.find(published.token);
     if (found == waiting.end()) return note(name_of(peer) + ": an answer to nothing");
-    if (published.reason >= mqtt::ReasonCode::unspecified_error) {
+    // A PUBREL that is repeated because its PUBCOMP was lost finds nothing any more.
+    if (published.reason >= mqtt::ReasonCode::unspecified_error &&
+        published.reason != mqtt::ReasonCode::packet_identifier_not_found) {
         note(name_of(peer) + ": refused with " +
              std::to_string(static_cast<int>(published.reason)));
     }
-    ledger_->acknowledged(found->second);
+    if (found->second.stream < kStreams) ledger_->acknowledged(found->second);
     waiting.erase(found);
 }
 

@@ -14,14 +14,17 @@
 #include "event_watch.h"
 #include "ledger.h"
 #include "peer.h"
+#include "retained_probe.h"
 
 /// Rounds of kill -9: the program runs under load, is killed at a random moment, starts again on
 /// the same folder and ports, and its clients come back and go on.
 ///
 /// In a round some clients are dropped and stay away until the next start. Before one in
 /// `kDrainOneIn` kills publishers rest until every reader has all that was acknowledged; else what
-/// was under way goes on in the next round. The first problem ends the run.
-/// Threads: one, the loop's.
+/// was under way goes on in the next round; after a drain a stranger asks for retained messages,
+/// which publishers set and clear now and then. One in `kKillStartOneIn` starts is killed as well,
+/// at a moment before or soon after it is ready. The first problem ends the run. Threads: one, the
+/// loop's.
 namespace firehose::crash {
 
 struct RoundsOptions {
@@ -51,6 +54,7 @@ public:
 
 private:
     static constexpr unsigned kDrainOneIn = 4;
+    static constexpr unsigned kKillStartOneIn = 3;
 
     void make_cast();
     void begin();
@@ -60,10 +64,14 @@ private:
     void start_bus();
     void connect_all();
     void kill_bus();
+    /// Some starts are killed before they are done, or just after.
+    void kill_some_starts();
     void stop_bus();
     void drain();
+    void check_retained();
     void drop_some();
     void publish_more();
+    void publish_one(std::size_t publisher);
     /// Turns until `is_done`; false, and a problem named `what`, after kPatience.
     template <class Condition>
     bool turn_until(const char* what, Condition is_done);
@@ -96,11 +104,14 @@ private:
     std::vector<std::map<client::Token, Message>> in_flight_;
     std::vector<bool> is_subscribed_;
     std::vector<bool> has_session_;
+    std::vector<std::uint64_t> last_kept_;  // By publisher: the number of its retained value.
     EventWatch watch_;
+    RetainedProbe probe_;
     bool may_lose_ = false;    // Connections may end: the program was killed.
     bool is_resting_ = false;  // Publishers rest.
     std::size_t connections_ = 0;
     std::size_t kills_ = 0;
+    std::size_t killed_starts_ = 0;
     std::size_t drains_ = 0;
     std::string problem_;  // The first ones, a line each.
     unsigned problems_left_ = 0;

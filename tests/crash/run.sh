@@ -21,16 +21,26 @@ if [[ -z $firehose ]]; then
   firehose=$PWD/build/release/firehose crash_rounds=$PWD/build/release/tests/crash/crash_rounds
 fi
 
+# Segments roll, are sealed and go, and checkpoints are written, while it is killed.
+options='[checkpoint]
+interval = "200 ms"
+[limits]
+packet_bytes_max = "64 KiB"
+[log]
+bytes = "32 MiB"
+segment_bytes = "1 MiB"'
+
 dir=$(mktemp -d "${TMPDIR:-/var/tmp}/firehose-crash.XXXXXX")
 finish() { if [[ -n ${FIREHOSE_CRASH_KEEP:-} ]]; then echo "kept: $dir"; else rm -rf "$dir"; fi; }
 trap finish EXIT
 echo "crash-$RANDOM-$RANDOM-$RANDOM" >"$dir/password"
 "$firehose" passwd "$dir/users" crash <"$dir/password" >"$dir/passwd.out"
-printf '%s\n' 'topic read #' 'user crash' 'topic readwrite crash/#' >"$dir/acl"
+printf '%s\n' 'topic read #' 'user crash' 'topic readwrite crash/#' \
+  'topic readwrite kept/#' >"$dir/acl"
 
 status=0
 timeout $((120 + rounds * 30)) "$crash_rounds" --firehose "$firehose" --folder "$dir" \
-  --password-file "$dir/password" --rounds "$rounds" "${more[@]}" || status=$?
+  --password-file "$dir/password" --rounds "$rounds" --options "$options" "${more[@]}" || status=$?
 if grep -Eq 'Sanitizer|runtime error:|assert' "$dir/errors"; then
   echo 'crash: the program reported'
   status=1
