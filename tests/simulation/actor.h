@@ -38,6 +38,7 @@ struct Stage {
     bool is_kept = false;           // The log is on disk and survives a crash.
     bool may_drop = false;          // Retention takes history.
     bool may_forget = false;        // Also from sessions that need it.
+    std::uint64_t oldest_ever = 0;  // Where the log began at most: a removed file may come back.
     const log::Log* log = nullptr;  // Of the server that runs.
     int crashes = 0;                // Stops of any kind.
     MonotonicTime stopped_at{};     // The last one.

@@ -29,6 +29,7 @@ void World::end_life() {
 
 World::Stopped World::end(Ending how) {
     if (!server_->log().takes_durable()) figures_.add(Counted::stops_while_degraded);
+    stage_.oldest_ever = std::max(stage_.oldest_ever, number(server_->log().oldest()));
     if (how == Ending::stop) {
         stage_.trace("server", "stops");
         figures_.add(Counted::clean_stops);

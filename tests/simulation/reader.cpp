@@ -161,7 +161,7 @@ std::optional<std::string> Reader::check(const Records& records) {
         // Without a session it read the tail, in one life of the server; so does one at QoS 0.
         const bool is_tail = part_.session == Session::none || part_.qos == 0;
         if (is_tail ? stage_.may_drop : stage_.may_forget) {
-            reading.overrun_below = number(stage_.log->oldest());
+            reading.overrun_below = std::max(stage_.oldest_ever, number(stage_.log->oldest()));
         }
         if (auto problem = check_reader(reading, is_tail ? records.ever : records.kept)) {
             return problem;
