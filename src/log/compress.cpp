@@ -8,8 +8,10 @@
 namespace firehose::log {
 namespace {
 
-// Of what the log holds, higher levels save some percent and cost a multiple: bench/sealing.
+// Of what the log holds, higher levels save some percent and cost a multiple; and a table of
+// matches that stays in the innermost cache is half as fast again and finds as many: bench/sealing.
 constexpr int kLevel = 1;
+constexpr int kTableBits = 12;  // Of 4 bytes an entry.
 
 }  // namespace
 
@@ -17,8 +19,8 @@ class Compressor::Impl {
 public:
     Impl() : context_(ZSTD_createCCtx()) {
         FH_ASSERT(context_ != nullptr);
-        const std::size_t set = ZSTD_CCtx_setParameter(context_, ZSTD_c_compressionLevel, kLevel);
-        FH_ASSERT(ZSTD_isError(set) == 0);
+        set(ZSTD_c_compressionLevel, kLevel);
+        set(ZSTD_c_hashLog, kTableBits);
     }
     ~Impl() { ZSTD_freeCCtx(context_); }
     Impl(const Impl&) = delete;
@@ -33,6 +35,11 @@ public:
     }
 
 private:
+    void set(ZSTD_cParameter parameter, int value) {
+        const std::size_t done = ZSTD_CCtx_setParameter(context_, parameter, value);
+        FH_ASSERT(ZSTD_isError(done) == 0);
+    }
+
     ZSTD_CCtx* context_;
 };
 
