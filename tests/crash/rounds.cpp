@@ -250,7 +250,8 @@ void Rounds::publish_one(std::size_t publisher) {
     const std::string topic = is_kept ? kept_topic(publisher) : topic_of(publisher, message.stream);
     const std::string payload = is_kept ? kept_value(message.number)
                                         : payload_of(message.number, random_.below(kPayloadMax));
-    const auto qos = is_kept ? 1 + random_.below(2) : message.stream + 1;
+    // One QoS a topic: sent again, one of QoS 1 comes after one of QoS 2 that was taken before.
+    const auto qos = is_kept ? 1 + publisher % 2 : message.stream + 1;
     const auto token =
         peers_[publisher]->client().publish({.topic = topic,
                                              .payload = as_bytes(payload),
