@@ -2,6 +2,23 @@
 #include "app/bus_settings.h"
 
 namespace firehose::app {
+namespace {
+
+bus::Durability weakest_durability(const config::Settings& settings) {
+    bool is_disk = settings.log.mode == config::LogMode::disk;
+    for (const config::Listener& listener : settings.all_listeners()) {
+        is_disk = is_disk && listener.durability == config::Durability::disk;
+    }
+    return is_disk ? bus::Durability::disk : bus::Durability::memory;
+}
+
+}  // namespace
+
+bus::Durability bus_durability(const config::Settings& settings, config::Durability asked) {
+    const bool is_disk =
+        settings.log.mode == config::LogMode::disk && asked == config::Durability::disk;
+    return is_disk ? bus::Durability::disk : bus::Durability::memory;
+}
 
 bus::Settings bus_settings(const config::Settings& s) {
     const auto seconds = [](Microseconds time) {
@@ -29,11 +46,7 @@ bus::Settings bus_settings(const config::Settings& s) {
                                   ? bus::AnonymousSessions::standard
                                   : bus::AnonymousSessions::own,
         .feed_window_bytes = s.feed.window_bytes,
-        // What is not kept is as safe as memory, whatever the listeners promise.
-        .durability = s.log.mode == config::LogMode::memory ||
-                              s.listen.durability == config::Durability::memory
-                          ? bus::Durability::memory
-                          : bus::Durability::disk,
+        .durability = weakest_durability(s),
         .sys_interval = s.sys.interval,
     };
 }

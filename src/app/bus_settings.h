@@ -10,5 +10,8 @@
 namespace firehose::app {
 
 [[nodiscard]] bus::Settings bus_settings(const config::Settings& settings);
+/// What is not kept is as safe as memory, whatever a listener promises.
+[[nodiscard]] bus::Durability bus_durability(const config::Settings& settings,
+                                             config::Durability asked);
 
 }  // namespace firehose::app

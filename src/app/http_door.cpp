@@ -22,17 +22,29 @@ bool accepts(const http::HttpRequest& request, std::string_view type) {
 
 }  // namespace
 
-void HttpDoor::accept(std::unique_ptr<ByteStream> stream) {
+void HttpDoor::accept(bus::Incoming&& incoming, Serves serves) {
     if (connections_.size() >= connections_max_) return;  // Closes it.
-    auto connection = std::make_unique<http::HttpConnection>(std::move(stream), *this, limits_);
+    auto connection =
+        std::make_unique<http::HttpConnection>(std::move(incoming.stream), *this, limits_);
     http::HttpConnection* const key = connection.get();
-    connections_.emplace(key, std::move(connection));
+    connections_.emplace(key, Open{.connection = std::move(connection),
+                                   .entrance = incoming.entrance,
+                                   .peer = std::move(incoming.peer),
+                                   .serves = serves});
+}
+
+bus::Incoming HttpDoor::incoming(http::HttpConnection& connection, http::HandedOver&& handed) {
+    Open& open = connections_.at(&connection);
+    return {.stream = std::move(handed.stream),
+            .entrance = open.entrance,
+            .peer = std::move(open.peer),
+            .unread = std::move(handed.unread)};
 }
 
 void HttpDoor::on_tick(MonotonicTime now) {
     std::vector<http::HttpConnection*> open;
     open.reserve(connections_.size());
-    for (const auto& [key, connection] : connections_) open.push_back(key);
+    for (const auto& [key, entry] : connections_) open.push_back(key);
     for (http::HttpConnection* connection : open) {
         if (connections_.contains(connection)) connection->on_tick(now);
     }
@@ -45,15 +57,23 @@ void HttpDoor::close_all() {
 void HttpDoor::on_done(http::HttpConnection& connection) {
     const auto found = connections_.find(&connection);
     if (found == connections_.end()) return;
-    ended_.push_back(std::move(found->second));
+    ended_.push_back(std::move(found->second.connection));
     connections_.erase(found);
 }
 
 void HttpDoor::on_request(http::HttpConnection& connection, const http::HttpRequest& request) {
     if (request.asks_for_websocket) {
-        connection.upgrade_to_websocket(request, kSubprotocols, [this](http::HandedOver handed) {
-            shard_.accept_mqtt(std::move(handed.stream), true, handed.unread, shard_.durability());
-        });
+        connection.upgrade_to_websocket(
+            request, kSubprotocols, [this, &connection](http::HandedOver handed) {
+                bus::Incoming client = incoming(connection, std::move(handed));
+                client.is_websocket = true;
+                shard_.accept_mqtt(std::move(client));
+            });
+        return;
+    }
+    if (connections_.at(&connection).serves == Serves::websockets) {
+        connection.refuse(426, "Only MQTT over WebSocket is spoken here.",
+                          {{"Upgrade", "websocket"}});
         return;
     }
     if (request.method != http::Method::get && request.method != http::Method::head) {
@@ -99,12 +119,12 @@ void HttpDoor::stream_events(http::HttpConnection& connection, const http::HttpR
         connection.respond(200, is_sse ? "text/event-stream" : "application/x-ndjson", "");
         return;
     }
-    connection.start_stream(is_sse ? "text/event-stream" : "application/x-ndjson", {},
-                            [this, is_sse, wanted = std::string{*filter}](http::HandedOver handed) {
-                                shard_.accept_event_stream(
-                                    std::move(handed.stream), wanted,
-                                    is_sse ? bus::Encoding::sse : bus::Encoding::ndjson);
-                            });
+    connection.start_stream(
+        is_sse ? "text/event-stream" : "application/x-ndjson", {},
+        [this, is_sse, &connection, wanted = std::string{*filter}](http::HandedOver handed) {
+            shard_.accept_event_stream(incoming(connection, std::move(handed)), wanted,
+                                       is_sse ? bus::Encoding::sse : bus::Encoding::ndjson);
+        });
 }
 
 }  // namespace firehose::app

@@ -23,7 +23,10 @@ public:
           connections_max_(connections_max),
           files_(http::web_files()) {}
 
-    void accept(std::unique_ptr<ByteStream> stream);
+    /// What is answered: also the page and /events, or MQTT over WebSocket only.
+    enum class Serves : std::uint8_t { everything, websockets };
+
+    void accept(bus::Incoming&& incoming, Serves serves);
     void on_tick(MonotonicTime now);
     /// Destroys the connections that ended in this turn.
     void end_turn() { ended_.clear(); }
@@ -33,13 +36,24 @@ public:
     void on_done(http::HttpConnection& connection) override;
 
 private:
+    /// A connection, and what it brought along besides its stream.
+    struct Open {
+        std::unique_ptr<http::HttpConnection> connection;
+        bus::Entrance& entrance;
+        bus::Peer peer;
+        Serves serves;
+    };
+
     void stream_events(http::HttpConnection& connection, const http::HttpRequest& request);
+    /// Where the connection's stream goes on.
+    [[nodiscard]] bus::Incoming incoming(http::HttpConnection& connection,
+                                         http::HandedOver&& handed);
 
     bus::Shard& shard_;
     http::HttpLimits limits_;
     std::size_t connections_max_;
     http::StaticFiles files_;
-    std::unordered_map<http::HttpConnection*, std::unique_ptr<http::HttpConnection>> connections_;
+    std::unordered_map<http::HttpConnection*, Open> connections_;
     std::vector<std::unique_ptr<http::HttpConnection>> ended_;
 };
 

@@ -23,12 +23,15 @@ std::string joined(const std::vector<std::string>& words, const char* separator)
 
 /// What a stranger needs next: where it listens, and how to read in three ways.
 void print_welcome(const Server& server, const config::Settings& settings) {
-    const unsigned mqtt = server.mqtt_port();
-    const unsigned http = server.http_port();
+    const Doors& doors = server.doors();
+    const unsigned mqtt = doors.port(config::Speaks::mqtt);
+    const unsigned http = doors.port(config::Speaks::http);
+    const std::vector<std::string> mqtt_addresses = doors.addresses(config::Speaks::mqtt);
+    const std::vector<std::string> http_addresses = doors.addresses(config::Speaks::http);
     std::printf("Firehose %s%s\n", FIREHOSE_VERSION,
                 settings.demo ? "  -- DEMO: recorded events, replayed; nothing here is live" : "");
-    std::printf("  MQTT              %s\n", joined(server.mqtt_addresses(), ", ").c_str());
-    std::printf("  HTTP, WebSocket   %s\n", joined(server.http_addresses(), ", ").c_str());
+    std::printf("  MQTT              %s\n", joined(mqtt_addresses, ", ").c_str());
+    std::printf("  HTTP, WebSocket   %s\n", joined(http_addresses, ", ").c_str());
     std::printf("  page              http://localhost:%u/\n\n", http);
     std::printf("Follow it:\n");
     std::printf("  mosquitto_sub -h localhost -p %u -t '#' -v\n", mqtt);
@@ -37,8 +40,8 @@ void print_welcome(const Server& server, const config::Settings& settings) {
         "  /usr/bin/python3 -c \"import paho.mqtt.subscribe as s; s.callback(lambda c, u, m: "
         "print(m.topic, m.payload.decode()), '#', hostname='localhost', port=%u)\"\n\n",
         mqtt);
-    std::printf("ready mqtt=%s http=%s\n", joined(server.mqtt_addresses(), ",").c_str(),
-                joined(server.http_addresses(), ",").c_str());
+    std::printf("ready mqtt=%s http=%s\n", joined(mqtt_addresses, ",").c_str(),
+                joined(http_addresses, ",").c_str());
     std::fflush(stdout);
 }
 

@@ -4,8 +4,6 @@
 #include <malloc.h>
 
 #include <csignal>
-#include <fstream>
-#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -33,35 +31,6 @@ SystemClock& process_clock() {
 
 std::uint64_t heap_bytes() {
     return mallinfo2().uordblks;
-}
-
-Result<std::string, std::string> read_file(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    if (!file) return Failure{path + ": cannot be read; does it exist, and may this user read it?"};
-    return std::string{std::istreambuf_iterator<char>{file}, {}};
-}
-
-std::string sentence(const config::ConfigErrors& errors) {
-    std::string text;
-    for (const config::ConfigError& error : errors) {
-        if (!text.empty()) text += '\n';
-        text += to_string(error);
-    }
-    return text;
-}
-
-Result<bus::Acl, std::string> read_acl(const std::string& path) {
-    if (path.empty()) return bus::Acl::none();
-    const auto text = read_file(path);
-    if (!text) return Failure{text.error()};
-    auto acl = bus::Acl::parse(*text);
-    if (acl) return std::move(*acl);
-    std::string problems;
-    for (const bus::AclError& error : acl.error()) {
-        if (!problems.empty()) problems += '\n';
-        problems += path + ":" + std::to_string(error.line) + ": " + error.problem;
-    }
-    return Failure{problems};
 }
 
 }  // namespace
@@ -93,7 +62,6 @@ Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop>
     : settings_(settings),
       bus_settings_(bus_settings(settings)),
       loop_(std::move(loop)),
-      acl_(bus::Acl::none()),
       folder_(std::move(opened.folder)),
       files_(std::move(opened.files)),
       views_(std::move(opened.views)),
@@ -106,31 +74,22 @@ Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop>
 Server::~Server() {
     for (const auto& gerrit : gerrits_) gerrit->stop();
     if (demo_) demo_->stop();
-    mqtt_listeners_.clear();
-    http_listeners_.clear();
+    if (doors_) doors_->close_listeners();
     housekeeper_.stop();
+    access_files_ = {};  // Its threads answer to the shard.
 }
 
 Result<void, std::string> Server::read_files() {
-    if (!settings_.auth.password_file.empty()) {
-        auto passwords = config::PasswordFile::load(settings_.auth.password_file);
-        if (!passwords) return Failure{sentence(passwords.error())};
-        passwords_ = std::move(*passwords);
-    }
-    auto acl = read_acl(settings_.auth.acl_file);
-    if (!acl) return Failure{acl.error()};
-    acl_ = std::move(*acl);
+    auto files = AccessFiles::read(settings_.all_listeners());
+    if (!files) return Failure{files.error()};
+    access_files_ = std::move(*files);
     return {};
 }
 
 void Server::make_bus() {
-    const bool has_passwords = !settings_.auth.password_file.empty();
-    authenticator_ = std::make_unique<PasswordAuthenticator>(has_passwords ? &passwords_ : nullptr);
     shard_ = std::make_unique<bus::Shard>(bus::Shared{.settings = bus_settings_,
                                                       .log = log_,
                                                       .retained = retained_,
-                                                      .acl = acl_,
-                                                      .authenticator = *authenticator_,
                                                       .publisher_seed = random_seed(),
                                                       .version = "firehose " FIREHOSE_VERSION,
                                                       .heap_bytes = &heap_bytes,
@@ -169,23 +128,12 @@ Result<void, std::string> Server::restore() {
 }
 
 Result<void, std::string> Server::open_doors() {
-    http_door_ = std::make_unique<HttpDoor>(
-        *shard_, http::HttpLimits{.head_time_max = settings_.limits.http_head_timeout},
-        settings_.limits.connections_max);
+    doors_ = std::make_unique<Doors>(*loop_, *shard_, settings_, access_files_);
     auto admin_door = AdminDoor::open(*loop_, folder_.admin_socket_path(), admin_routes());
     if (!admin_door) return Failure{admin_door.error()};
     admin_door_ = std::move(*admin_door);
     set_hooks();
-    const auto to_mqtt = [this](std::unique_ptr<net::TcpStream> stream) {
-        shard_->accept_mqtt(std::move(stream), false, {}, bus_settings_.durability);
-    };
-    const auto to_http = [this](std::unique_ptr<net::TcpStream> stream) {
-        http_door_->accept(std::move(stream));
-    };
-    if (auto opened = open(settings_.listen.mqtt, to_mqtt, mqtt_listeners_); !opened) {
-        return opened;
-    }
-    return open(settings_.listen.http, to_http, http_listeners_);
+    return doors_->open();
 }
 
 AdminDoor::Routes Server::admin_routes() {
@@ -226,31 +174,6 @@ bus::EraseParts Server::erase_parts() {
     return parts;
 }
 
-Result<void, std::string> Server::open(const std::vector<config::Endpoint>& endpoints,
-                                       const net::Listener::OnAccept& on_accept,
-                                       Listeners& listeners) {
-    for (const config::Endpoint& endpoint : endpoints) {
-        auto listener = net::Listener::open(
-            *loop_,
-            {.host = endpoint.host,
-             .port = endpoint.port,
-             .buffers = {.send_bytes = static_cast<int>(settings_.net.send_buffer),
-                         .receive_bytes = static_cast<int>(settings_.net.receive_buffer)}},
-            on_accept);
-        if (!listener) {
-            // A host without IPv6 serves IPv4.
-            if (endpoint.host == "::" && !listeners.empty() &&
-                listener.error().code == std::errc::address_family_not_supported) {
-                FH_LOG(warn, "no_ipv6", {"listener", listener.error().message});
-                continue;
-            }
-            return Failure{listener.error().message};
-        }
-        listeners.push_back(std::move(*listener));
-    }
-    return {};
-}
-
 Result<void, std::string> Server::make_sources() {
     for (const config::GerritSource& gerrit : settings_.source.gerrit) {
         sinks_.push_back(std::make_unique<BusSink>(*shard_, gerrit.name, kSinkBytesMax));
@@ -286,14 +209,14 @@ void Server::set_hooks() {
          .on_turn_end =
              [this] {
                  shard_->end_turn();
-                 http_door_->end_turn();
+                 doors_->end_turn();
                  admin_door_->end_turn();
              },
          .has_work = [this] { return shard_->has_work(); }});
 }
 
 void Server::tick() {
-    http_door_->on_tick(loop_->now());
+    doors_->on_tick(loop_->now());
     admin_door_->on_tick(loop_->now());
     if (is_stopping_ && (shard_->clients_open() == 0 || loop_->now() >= stop_deadline_)) {
         loop_->stop();
@@ -312,11 +235,10 @@ void Server::begin_stop() {
     FH_LOG(info, "stopping", {"clients", shard_->clients_open()});
     is_stopping_ = true;
     stop_deadline_ = loop_->now() + settings_.shutdown.drain;
-    mqtt_listeners_.clear();
-    http_listeners_.clear();
+    doors_->close_listeners();
     for (const auto& gerrit : gerrits_) gerrit->stop();
     if (demo_) demo_->stop();
-    http_door_->close_all();
+    doors_->close_all();
     shard_->begin_drain();
     loop_->after(std::chrono::milliseconds{10}, [this] { tick(); });
 }
@@ -350,26 +272,6 @@ void Server::checkpoint_at_stop() {
         }
     }
     FH_LOG(warn, "last_checkpoint_not_written", {"problem", housekeeping_->checkpointer().error()});
-}
-
-std::vector<std::string> Server::mqtt_addresses() const {
-    std::vector<std::string> addresses;
-    for (const auto& listener : mqtt_listeners_) addresses.push_back(listener->address());
-    return addresses;
-}
-
-std::vector<std::string> Server::http_addresses() const {
-    std::vector<std::string> addresses;
-    for (const auto& listener : http_listeners_) addresses.push_back(listener->address());
-    return addresses;
-}
-
-std::uint16_t Server::mqtt_port() const {
-    return mqtt_listeners_.empty() ? 0 : mqtt_listeners_.front()->port();
-}
-
-std::uint16_t Server::http_port() const {
-    return http_listeners_.empty() ? 0 : http_listeners_.front()->port();
 }
 
 }  // namespace firehose::app

@@ -5,23 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "app/access_files.h"
 #include "app/admin_door.h"
 #include "app/bus_sink.h"
+#include "app/doors.h"
 #include "app/housekeeper.h"
-#include "app/http_door.h"
 #include "app/open_log.h"
-#include "app/password_authenticator.h"
 #include "base/result.h"
-#include "bus/acl.h"
 #include "bus/erase_job.h"
 #include "bus/housekeeping.h"
 #include "bus/shard.h"
-#include "config/password_file.h"
 #include "config/settings.h"
 #include "log/log_threads.h"
 #include "log/segment_log.h"
 #include "net/event_loop.h"
-#include "net/listener.h"
 #include "source/demo_source.h"
 #include "source/gerrit_source.h"
 
@@ -46,14 +43,9 @@ public:
     /// Until SIGINT or SIGTERM, then drains at most `shutdown.drain`.
     void run();
 
-    [[nodiscard]] std::vector<std::string> mqtt_addresses() const;
-    [[nodiscard]] std::vector<std::string> http_addresses() const;
-    [[nodiscard]] std::uint16_t mqtt_port() const;
-    [[nodiscard]] std::uint16_t http_port() const;
+    [[nodiscard]] const Doors& doors() const noexcept { return *doors_; }
 
 private:
-    using Listeners = std::vector<std::unique_ptr<net::Listener>>;
-
     Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop,
            OpenedLog opened);
     [[nodiscard]] Result<void, std::string> read_files();
@@ -63,9 +55,6 @@ private:
     [[nodiscard]] bus::EraseParts erase_parts();
     void checkpoint_at_stop();
     [[nodiscard]] Result<void, std::string> open_doors();
-    [[nodiscard]] Result<void, std::string> open(const std::vector<config::Endpoint>& endpoints,
-                                                 const net::Listener::OnAccept& on_accept,
-                                                 Listeners& listeners);
     [[nodiscard]] Result<void, std::string> make_sources();
     void set_hooks();
     void tick();
@@ -75,8 +64,7 @@ private:
     SystemClock clock_;
     bus::Settings bus_settings_;
     std::unique_ptr<net::EventLoop> loop_;
-    config::PasswordFile passwords_;
-    bus::Acl acl_;
+    AccessFiles access_files_;
     DataFolder folder_;
     std::unique_ptr<log::PosixFileSystem> files_;
     std::unique_ptr<store::SqliteViewStore> views_;  // Null with log.mode = memory.
@@ -84,16 +72,13 @@ private:
     log::LogThreads log_threads_;
     bus::RetainedView retained_;
     bus::Erasures erasures_;
-    std::unique_ptr<PasswordAuthenticator> authenticator_;
     std::unique_ptr<bus::Shard> shard_;
     const std::uint64_t copied_bytes_max_;
     Housekeeper housekeeper_;
     std::unique_ptr<bus::Housekeeping> housekeeping_;  // Null without views.
     const log::AppenderId erase_appender_;             // The housekeeper's.
     std::unique_ptr<AdminDoor> admin_door_;
-    std::unique_ptr<HttpDoor> http_door_;
-    Listeners mqtt_listeners_;
-    Listeners http_listeners_;
+    std::unique_ptr<Doors> doors_;
 
     source::SourceMetrics source_metrics_;
     std::vector<std::unique_ptr<BusSink>> sinks_;

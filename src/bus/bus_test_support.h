@@ -181,6 +181,14 @@ public:
     bool is_reading = true;  // or is read back from them.
     DelayedLog delayed{log};
     Shard shard;
+    Entrance& entrance = shard.add_entrance({.name = "disk",
+                                             .durability = Durability::disk,
+                                             .acl = &acl,
+                                             .authenticator = &authenticator});
+    Entrance& memory_entrance = shard.add_entrance({.name = "memory",
+                                                    .durability = Durability::memory,
+                                                    .acl = &acl,
+                                                    .authenticator = &authenticator});
     Checkpointer checkpointer;
 
 private:
@@ -193,8 +201,6 @@ private:
           shard({.settings = settings,
                  .log = delayed,
                  .retained = retained,
-                 .acl = acl,
-                 .authenticator = authenticator,
                  .publisher_seed = ++premises->runs << 32U,
                  .version = "test",
                  .erasures = &erasures},
@@ -209,11 +215,14 @@ private:
 
 class Peer {
 public:
-    Peer(Bus& bus, mqtt::Version version, bool is_websocket = false,
-         Durability durability = Durability::disk)
+    Peer(Bus& bus, mqtt::Version version, bool is_websocket = false)
+        : Peer(bus, version, bus.entrance, is_websocket) {}
+    Peer(Bus& bus, mqtt::Version version, Entrance& entrance, bool is_websocket = false)
         : bus_(bus), version_(version), wire_(std::make_shared<Wire>()) {
         bus_.shard.begin_turn(bus_.clock.monotonic(), bus_.clock.wall());
-        bus_.shard.accept_mqtt(std::make_unique<WireStream>(wire_), is_websocket, {}, durability);
+        bus_.shard.accept_mqtt({.stream = std::make_unique<WireStream>(wire_),
+                                .entrance = entrance,
+                                .is_websocket = is_websocket});
         bus_.shard.end_turn();
     }
 

@@ -6,8 +6,13 @@
 
 namespace firehose::bus {
 
-Client::Client(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream, Encoding encoding)
-    : shard_(shard), id_(id), stream_(std::move(stream)), encoding_(encoding) {}
+Client::Client(Shard& shard, ConnectionId id, Incoming&& incoming, Encoding encoding)
+    : shard_(shard),
+      id_(id),
+      entrance_(incoming.entrance),
+      peer_(std::move(incoming.peer)),
+      stream_(std::move(incoming.stream)),
+      encoding_(encoding) {}
 
 bool Client::has_output_room() const {
     return !is_blocked_ && output_.own_pending() < shard_.shared_.settings.own_bytes_target;

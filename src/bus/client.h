@@ -8,6 +8,7 @@
 
 #include "base/byte_stream.h"
 #include "base/ids.h"
+#include "bus/entrance.h"
 #include "bus/identity.h"
 #include "bus/output.h"
 #include "bus/sys_topics.h"
@@ -53,7 +54,7 @@ enum class Pulled : std::uint8_t {
 
 class Client : public ByteStreamHandler {
 public:
-    Client(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream, Encoding encoding);
+    Client(Shard& shard, ConnectionId id, Incoming&& incoming, Encoding encoding);
     ~Client() override = default;
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -63,6 +64,9 @@ public:
     [[nodiscard]] ReadMode mode() const noexcept { return mode_; }
     [[nodiscard]] Output& output() noexcept { return output_; }
     [[nodiscard]] ByteStream& stream() noexcept { return *stream_; }
+    /// Where it came in, and who it is as the transport knows it.
+    [[nodiscard]] const Entrance& entrance() const noexcept { return entrance_; }
+    [[nodiscard]] const Peer& peer() const noexcept { return peer_; }
     [[nodiscard]] bool is_closing() const noexcept { return is_closing_; }
 
     [[nodiscard]] virtual const Identity& identity() const = 0;
@@ -113,8 +117,14 @@ protected:
     /// How far it may read now.
     [[nodiscard]] Seq limit() const;
 
+    [[nodiscard]] bool may_read(std::string_view topic) const {
+        return entrance_.acl->may_read(identity(), topic);
+    }
+
     Shard& shard_;
     ConnectionId id_;
+    Entrance& entrance_;
+    Peer peer_;
     std::unique_ptr<ByteStream> stream_;
     Encoding encoding_;
     Output output_;

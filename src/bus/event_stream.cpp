@@ -12,9 +12,9 @@ constexpr std::chrono::seconds kQuietMax{15};
 
 }  // namespace
 
-EventStream::EventStream(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream,
+EventStream::EventStream(Shard& shard, ConnectionId id, Incoming&& incoming,
                          std::string_view filter, Encoding encoding)
-    : Client(shard, id, std::move(stream), encoding), quiet_since_(shard.now()) {
+    : Client(shard, id, std::move(incoming), encoding), quiet_since_(shard.now()) {
     subscriptions_.add(filter, {.from_seq = shard.tail_position()});
 }
 
@@ -29,7 +29,7 @@ Taken EventStream::deliver(const PlacedRecord& placed) {
     const log::Record& record = placed.record;
     if (record.kind == log::RecordKind::message &&
         subscriptions_.match({.name = record.topic, .seq = placed.seq}, match) &&
-        shard_.shared_.acl.may_read(identity_, record.topic)) {
+        may_read(record.topic)) {
         std::ignore = encode_for_feed(encoding_, placed, false, 0, output_.own());
         shard_.mark_dirty(*this);
     }

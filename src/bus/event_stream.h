@@ -12,8 +12,8 @@ namespace firehose::bus {
 
 class EventStream final : public Client {
 public:
-    EventStream(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream,
-                std::string_view filter, Encoding encoding);
+    EventStream(Shard& shard, ConnectionId id, Incoming&& incoming, std::string_view filter,
+                Encoding encoding);
     /// The shard has settled: begins at the tail.
     void start();
 

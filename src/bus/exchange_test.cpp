@@ -225,7 +225,7 @@ TEST(Exchange, SourcesWaitForADegradedLog) {
 
 TEST(Exchange, AListenerOfDurabilityMemoryAnswersWhenItIsPlaced) {
     Bus bus{standard()};
-    Peer publisher{bus, Version::v5, false, Durability::memory};
+    Peer publisher{bus, Version::v5, bus.memory_entrance};
     publisher.connects("p", true, 1'000);
     std::ignore = publisher.take();
     bus.delayed.hold();

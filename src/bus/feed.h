@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "bus/acl.h"
 #include "bus/encoding.h"
 #include "session/subscriptions.h"
 
@@ -27,7 +28,8 @@ namespace firehose::bus {
 struct FeedKey {
     std::string filters;  // session::Subscriptions::feed_key().
     Encoding encoding = Encoding::mqtt311;
-    std::string read_class;  // Acl::read_class: equal for clients with equal reading rights.
+    const Acl* acl = nullptr;  // Of the members' entrances.
+    std::string read_class;    // Acl::read_class: equal for clients with equal reading rights.
     std::uint32_t packet_bytes_max = 0;
 
     friend auto operator<=>(const FeedKey&, const FeedKey&) = default;

@@ -20,13 +20,13 @@ thread_local std::array<std::byte, 16 * 1024> t_websocket_scratch;
 
 }  // namespace
 
-MqttClient::MqttClient(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream,
-                       bool is_websocket, Durability durability)
-    : Client(shard, id, std::move(stream), mqtt_encoding(mqtt::Version::v311, is_websocket)),
+MqttClient::MqttClient(Shard& shard, ConnectionId id, Incoming&& incoming)
+    : Client(shard, id, std::move(incoming),
+             mqtt_encoding(mqtt::Version::v311, incoming.is_websocket)),
       handshake_(shard.settings().connect_timeout),
       accepted_at_(shard.now()),
-      durability_(durability) {
-    if (is_websocket) websocket_.emplace(ws::DecoderOptions{});
+      durability_(incoming.entrance.durability) {
+    if (incoming.is_websocket) websocket_.emplace(ws::DecoderOptions{});
 }
 
 const Identity& MqttClient::identity() const {

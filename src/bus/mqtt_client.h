@@ -32,8 +32,7 @@ namespace firehose::bus {
 
 class MqttClient final : public Client {
 public:
-    MqttClient(Shard& shard, ConnectionId id, std::unique_ptr<ByteStream> stream, bool is_websocket,
-               Durability durability);
+    MqttClient(Shard& shard, ConnectionId id, Incoming&& incoming);
 
     // ByteStreamHandler
     void on_bytes(ByteSpan bytes) override;
@@ -172,7 +171,7 @@ private:
     std::optional<session::InFlight> unsent_;                  // Waits for its record.
     std::deque<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
     std::optional<MonotonicTime> withheld_since_;
-    Durability durability_;
+    Durability durability_;  // The entrance's when it connected.
     bool is_standard_ = false;
     bool session_present_ = false;
     bool wants_sys_ = false;

@@ -45,7 +45,7 @@ Taken MqttClient::deliver(const PlacedRecord& placed) {
     const session::MatchQuery query{
         .name = record.topic, .seq = placed.seq, .is_own = record.publisher == session_->publisher};
     if (!subscriptions().match(query, match)) return Taken::yes;
-    if (!shard_.shared_.acl.may_read(identity(), record.topic)) return Taken::yes;
+    if (!may_read(record.topic)) return Taken::yes;
     const bool is_qos_0 =
         match.qos == mqtt::Qos::at_most_once || record.qos == 0;  // [MQTT-3.8.4-8]
     if (is_qos_0 && placed.seq < session_->qos_0_from) return Taken::yes;
@@ -248,7 +248,7 @@ Taken MqttClient::send_retained(const RetainedView::Entry& entry,
                                 const session::Subscription& wanted) {
     std::size_t size = 0;
     const auto record = log::decode_record(entry.record_bytes, size);
-    if (!record || !shard_.shared_.acl.may_read(identity(), record->topic)) return Taken::yes;
+    if (!record || !may_read(record->topic)) return Taken::yes;
     // What replaced it since the page was made has come live: no stale value follows it.
     if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return Taken::yes;
     session::Match match{.qos = std::min(wanted.options.qos, static_cast<mqtt::Qos>(record->qos))};

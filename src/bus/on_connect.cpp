@@ -57,11 +57,15 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     terms_ = std::move(*terms);
     if (connect.will) pending_will_.arm(*connect.will);
     if (!has_user_name_) {
-        accept();
+        if (entrance_.allows_anonymous) {
+            accept();
+        } else {
+            refuse(mqtt::ReasonCode::not_authorized, "MQTT-3.1.4-2");
+        }
         return is_closing_ ? Flow::stop : Flow::next;
     }
     user_name_ = *connect.user_name;
-    shard_.shared_.authenticator.check(
+    entrance_.authenticator->check(
         {.connection = id_,
          .user_name = user_name_,
          .password = std::string{as_text(connect.password.value_or(ByteSpan{}))},
@@ -77,6 +81,10 @@ void MqttClient::on_auth(AuthResult result) {
         case AuthResult::accepted:
             break;
         case AuthResult::anonymous:
+            if (!entrance_.allows_anonymous) {
+                refuse(mqtt::ReasonCode::not_authorized, "MQTT-3.1.4-2");
+                return;
+            }
             has_user_name_ = false;
             break;
         case AuthResult::refused:
@@ -145,6 +153,7 @@ bool MqttClient::take_session() {
         session->cursor = shard_.tail_position();
     }
     session->client = this;
+    session->entrance = &entrance_;
     cursor_ = session->cursor;
     open_session(*session);
     // Also what a connection before this one left to be heard of.

@@ -89,7 +89,7 @@ mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_vie
     if (topic::level_count(topic) > shard_.settings().topic_levels_max) {
         return mqtt::ReasonCode::topic_name_invalid;
     }
-    if (!shard_.shared_.acl.may_write(session_->identity, topic)) {
+    if (!entrance_.acl->may_write(session_->identity, topic)) {
         return mqtt::ReasonCode::not_authorized;
     }
     if (!publish.properties.empty()) {

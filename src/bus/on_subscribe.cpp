@@ -120,7 +120,7 @@ void MqttClient::note_sys() {
 void MqttClient::enter_index() {
     if (slot_ || is_feedable() || subscriptions().is_empty()) return;
     slot_index_ = wants_durable() ? &shard_.durable_index_ : &shard_.index_;
-    slot_ = slot_index_->add(this, identity());
+    slot_ = slot_index_->add(this, identity(), *entrance_.acl);
     for (const auto& [filter, subscription] : subscriptions().all()) {
         slot_index_->add_filter(*slot_, filter);
     }
@@ -146,7 +146,7 @@ void MqttClient::send_sys(const SysTopics::Values& values, const std::vector<std
         session::Match match;
         if (!has_output_room() ||
             !subscriptions().match({.name = name, .seq = shard_.tail_position()}, match) ||
-            !shard_.shared_.acl.may_read(identity(), name)) {
+            !may_read(name)) {
             return;
         }
         PlacedRecord placed;

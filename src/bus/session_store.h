@@ -30,6 +30,7 @@
 namespace firehose::bus {
 
 class MqttClient;
+struct Entrance;
 
 struct ClientSession {
     ClientSession(std::string session_key, Identity who, std::size_t owed_refs)
@@ -50,8 +51,9 @@ struct ClientSession {
     log::Ticket awaited{};      // The newest ticket whose outcome it is to hear of.
     bool is_to_record = false;  // In the shard's list of sessions with something to record.
 
-    MqttClient* client = nullptr;  // Connected, or null.
-    Seq cursor{};                  // Not connected: the first position not handed over.
+    MqttClient* client = nullptr;        // Connected, or null.
+    const Entrance* entrance = nullptr;  // Of its last connection; null after a restart.
+    Seq cursor{};                        // Not connected: the first position not handed over.
     /// QoS 0 records before it were published while the client was away: not its to have.
     Seq qos_0_from{};
     std::optional<MonotonicTime> ends_at;  // Not connected: when it expires.

@@ -17,7 +17,7 @@ enum class AnonymousSessions : std::uint8_t {
     standard,  // The standard's sessions, by client id, for anonymous clients as well.
 };
 
-/// When PUBACK, PUBREC and PUBCOMP are sent to a listener's clients.
+/// When PUBACK, PUBREC and PUBCOMP are sent to an entrance's clients.
 enum class Durability : std::uint8_t {
     disk,    // When what they answer for would survive a power cut.
     memory,  // When it has its place in the log.
@@ -50,7 +50,7 @@ struct Settings {
     std::chrono::microseconds will_restart_grace = std::chrono::seconds{30};
     AnonymousSessions anonymous_sessions = AnonymousSessions::own;
     std::size_t feed_window_bytes = 16 * 1024 * 1024;  // feed.window_bytes, a shard.
-    Durability durability = Durability::disk;          // listen.durability
+    Durability durability = Durability::disk;          // The weakest of the listeners, for $SYS.
     std::chrono::microseconds sys_interval = std::chrono::seconds{10};
 
     std::size_t own_bytes_target = 64 * 1024;   // A reader is not pulled past this much unsent.

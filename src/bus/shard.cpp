@@ -24,8 +24,6 @@ Shard::Shard(Shared shared, Waker& waker)
       durable_position_(std::min(tail_position_, shared_.log.durable_end())),
       sessions_(shared_.publisher_seed, shared_.settings.owed_refs),
       feeds_(shared_.settings.feed_window_bytes),
-      index_(shared_.acl),
-      durable_index_(shared_.acl),
       session_rows_(waker),
       publishes_(kMailboxCapacity, &waker),
       auth_replies_(kMailboxCapacity, &waker) {}
@@ -113,27 +111,30 @@ bool Shard::has_work() const {
            !auth_replies_.is_empty() || session_rows_.requested() != 0;
 }
 
-void Shard::accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover,
-                        Durability durability) {
+Entrance& Shard::add_entrance(Entrance entrance) {
+    FH_ASSERT(entrance.acl != nullptr && entrance.authenticator != nullptr);
+    return *entrances_.emplace_back(std::make_unique<Entrance>(std::move(entrance)));
+}
+
+void Shard::accept_mqtt(Incoming&& incoming) {
     if (is_draining_ || clients_.size() >= shared_.settings.connections_max) {
         metrics_.connects_refused.add();
         return;  // Closes the stream.
     }
     const auto id = static_cast<ConnectionId>(next_connection_++);
-    auto client =
-        std::make_unique<MqttClient>(*this, id, std::move(stream), is_websocket, durability);
+    const ByteBuffer unread = std::move(incoming.unread);
+    auto client = std::make_unique<MqttClient>(*this, id, std::move(incoming));
     MqttClient& accepted = *client;
     clients_.emplace(id, std::move(client));
     metrics_.connections_accepted.add();
     accepted.stream().set_handler(accepted);
-    if (!leftover.empty()) accepted.on_bytes(leftover);
+    if (!unread.empty()) accepted.on_bytes(unread);
 }
 
-void Shard::accept_event_stream(std::unique_ptr<ByteStream> stream, std::string_view filter,
-                                Encoding encoding) {
+void Shard::accept_event_stream(Incoming&& incoming, std::string_view filter, Encoding encoding) {
     if (is_draining_ || clients_.size() >= shared_.settings.connections_max) return;
     const auto id = static_cast<ConnectionId>(next_connection_++);
-    auto client = std::make_unique<EventStream>(*this, id, std::move(stream), filter, encoding);
+    auto client = std::make_unique<EventStream>(*this, id, std::move(incoming), filter, encoding);
     EventStream& accepted = *client;
     clients_.emplace(id, std::move(client));
     metrics_.event_streams.add();
@@ -274,11 +275,12 @@ Client* Shard::find(ConnectionId id) {
 Feed& Shard::feed_for(const Client& client) {
     FeedKey key{.filters = client.subscriptions().feed_key(),
                 .encoding = client.encoding(),
-                .read_class = shared_.acl.read_class(client.identity()),
+                .acl = client.entrance().acl,
+                .read_class = client.entrance().acl->read_class(client.identity()),
                 .packet_bytes_max = client.packet_bytes_max()};
     if (Feed* known = feeds_.find(key)) return *known;
     Feed& feed = feeds_.make(std::move(key), client.subscriptions());
-    feed.slot = index_.add(&feed, client.identity());
+    feed.slot = index_.add(&feed, client.identity(), *client.entrance().acl);
     for (const auto& [filter, subscription] : feed.subscriptions().all()) {
         index_.add_filter(feed.slot, filter);
     }

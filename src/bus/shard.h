@@ -16,6 +16,7 @@
 #include "bus/acl.h"
 #include "bus/authenticator.h"
 #include "bus/client.h"
+#include "bus/entrance.h"
 #include "bus/erasure.h"
 #include "bus/feed_table.h"
 #include "bus/metrics.h"
@@ -51,8 +52,6 @@ struct Shared {
     const Settings& settings;
     log::Log& log;
     RetainedView& retained;
-    const Acl& acl;
-    Authenticator& authenticator;
     /// Ids of sessions count from here: random, so that no two runs of the program share one.
     std::uint64_t publisher_seed = 1;
     std::string version = {};                 // For $SYS/broker/version.
@@ -83,13 +82,12 @@ public:
     /// Something is left that needs no event from outside: do not sleep.
     [[nodiscard]] bool has_work() const;
 
-    /// A stream that speaks MQTT, plain or inside WebSocket frames; `leftover` was read after the
-    /// upgrade.
-    void accept_mqtt(std::unique_ptr<ByteStream> stream, bool is_websocket, ByteSpan leftover,
-                     Durability durability = Durability::disk);
+    /// A way in for clients. Stays where it is; may be changed in place on this thread.
+    Entrance& add_entrance(Entrance entrance);
+    /// A stream that speaks MQTT, plain or inside WebSocket frames.
+    void accept_mqtt(Incoming&& incoming);
     /// A reader of the tail in JSON envelopes, anonymous. `filter` must be valid.
-    void accept_event_stream(std::unique_ptr<ByteStream> stream, std::string_view filter,
-                             Encoding encoding);
+    void accept_event_stream(Incoming&& incoming, std::string_view filter, Encoding encoding);
 
     /// Stops accepting and tells MQTT 5 clients so [3.14.4]; wills are published.
     void begin_drain();
@@ -121,8 +119,6 @@ public:
     }
     [[nodiscard]] Mailbox<AuthReply>& auth_replies() noexcept { return auth_replies_; }
     [[nodiscard]] const Metrics& metrics() const noexcept { return metrics_; }
-    /// Of the listeners, as the settings have it.
-    [[nodiscard]] Durability durability() const noexcept { return shared_.settings.durability; }
 
     [[nodiscard]] Seq tail_position() const noexcept { return tail_position_; }
     [[nodiscard]] Seq durable_position() const noexcept { return durable_position_; }
@@ -209,6 +205,7 @@ private:
     // Sessions. (shard_sessions.cpp)
     void on_session_joined();
     void on_session_left(ClientSession& session, session::ConnectionEnd how);
+    [[nodiscard]] bool may_write(const ClientSession& session, std::string_view topic) const;
     void arm_will(ClientSession& session, session::Will&& will);
     void perform(const session::WillAction& action, ClientSession& session);
     void note_will(ClientSession& session);
@@ -247,6 +244,7 @@ private:
     std::size_t answered_at_placed_ = 0;  // Clients of listeners with Durability::memory.
     session::Match match_;                // Scratch of fan_out.
 
+    std::vector<std::unique_ptr<Entrance>> entrances_;
     std::uint64_t next_connection_ = 1;
     std::unordered_map<ConnectionId, std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<Client>> graveyard_;

@@ -59,13 +59,24 @@ void Shard::on_session_left(ClientSession& session, session::ConnectionEnd how) 
     sessions_.retire(session);
 }
 
+/// By the rights of its last connection's entrance. Where that is not known any more (a restart),
+/// what any of them allows: one of them did, when its will was armed.
+bool Shard::may_write(const ClientSession& session, std::string_view topic) const {
+    if (session.entrance != nullptr) {
+        return session.entrance->acl->may_write(session.identity, topic);
+    }
+    return std::ranges::any_of(entrances_, [&](const auto& entrance) {
+        return entrance->acl->may_write(session.identity, topic);
+    });
+}
+
 /// Replaces the session's will. One that may not be published is not armed; the CONNECT succeeds
 /// (rule **Wills**). While the log takes nothing durable only the checkpoint hears of it.
 void Shard::arm_will(ClientSession& session, session::Will&& will) {
     session.will = std::move(will);
     const session::WillMessage* message = session.will.message();
-    if (message != nullptr && (message->topic.starts_with('$') ||
-                               !shared_.acl.may_write(session.identity, message->topic))) {
+    if (message != nullptr &&
+        (message->topic.starts_with('$') || !may_write(session, message->topic))) {
         session.will.disarm();
         metrics_.publishes_denied.add();
         message = nullptr;
@@ -104,7 +115,7 @@ void Shard::perform(const session::WillAction& action, ClientSession& session) {
     const session::WillMessage* will = session.will.message();
     if (will == nullptr) return;
     // Checked when it was armed, and again now (rule **Wills**).
-    if (shared_.acl.may_write(session.identity, will->topic)) {
+    if (may_write(session, will->topic)) {
         const bool is_qos_0 = will->qos == mqtt::Qos::at_most_once;
         if (is_qos_0 ? is_log_full() : !can_record()) {
             session.will.postpone(now_);
@@ -131,6 +142,7 @@ void Shard::perform(const session::WillAction& action, ClientSession& session) {
 /// session of its own.
 void Shard::bequeath(ClientSession& session) {
     ClientSession& heir = sessions_.make_heir(session);
+    heir.entrance = session.entrance;
     heir.will = session.will;
     record_will(heir);
     sessions_.retire(heir);

@@ -416,8 +416,9 @@ TEST(Shard, WebSocketReadersGetOneFrameAPacket) {
 TEST(Shard, EventStreamsGetEnvelopes) {
     Bus bus{{}, "topic read #\nuser w\ntopic write #\n"};
     auto wire = std::make_shared<testing::Wire>();
-    bus.shard.accept_event_stream(std::make_unique<testing::WireStream>(wire), "a/#",
-                                  Encoding::ndjson);
+    bus.shard.accept_event_stream(
+        {.stream = std::make_unique<testing::WireStream>(wire), .entrance = bus.entrance}, "a/#",
+        Encoding::ndjson);
     Peer publisher{bus, Version::v311};
     publisher.sends(
         mqtt::Connect{.client_id = "w", .user_name = "w", .password = as_bytes("right")});

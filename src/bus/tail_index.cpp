@@ -3,14 +3,14 @@
 
 namespace firehose::bus {
 
-TailIndex::Slot TailIndex::add(Subscriber subscriber, Identity reader) {
+TailIndex::Slot TailIndex::add(Subscriber subscriber, Identity reader, const Acl& acl) {
     if (free_.empty()) {
         free_.push_back(static_cast<Slot>(entries_.size()));
         entries_.emplace_back();
     }
     const Slot slot = free_.back();
     free_.pop_back();
-    entries_[slot] = {subscriber, std::move(reader)};
+    entries_[slot] = {subscriber, std::move(reader), &acl};
     return slot;
 }
 

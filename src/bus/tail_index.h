@@ -25,12 +25,13 @@ public:
     using Slot = topic::SubscriberId;
     using Subscriber = std::variant<std::monostate, Feed*, Client*>;
 
-    explicit TailIndex(const Acl& acl) : acl_(acl), cache_(index_, {}) {}
+    TailIndex() : cache_(index_, {}) {}
     TailIndex(const TailIndex&) = delete;
     TailIndex& operator=(const TailIndex&) = delete;
 
-    /// `reader` decides the rights; for a feed, any member's identity (they are of one class).
-    [[nodiscard]] Slot add(Subscriber subscriber, Identity reader);
+    /// `reader` decides the rights, by `acl`; for a feed, any member's identity (they are of one
+    /// class).
+    [[nodiscard]] Slot add(Subscriber subscriber, Identity reader, const Acl& acl);
     void add_filter(Slot slot, std::string_view filter);
     void remove_filter(Slot slot, std::string_view filter);
     /// The slot's filters must have been removed.
@@ -43,7 +44,7 @@ public:
     void match(std::string_view topic, Visit&& visit) {
         for (const Slot slot : cache_.match(topic)) {
             const Entry& entry = entries_[slot];
-            if (acl_.may_read(entry.reader, topic)) visit(entry.subscriber);
+            if (entry.acl->may_read(entry.reader, topic)) visit(entry.subscriber);
         }
     }
 
@@ -51,8 +52,8 @@ private:
     struct Entry {
         Subscriber subscriber;
         Identity reader;
+        const Acl* acl = nullptr;
     };
-    const Acl& acl_;
     std::vector<Entry> entries_;
     std::vector<Slot> free_;
     topic::SubscriptionIndex index_;

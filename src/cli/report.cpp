@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/report.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
+#include <set>
 
 #include "bus/acl.h"
 #include "config/files.h"
@@ -51,12 +54,22 @@ std::optional<config::Settings> read_settings(const std::string& path) {
 }
 
 bool files_are_good(const config::Settings& settings) {
-    config::ConfigErrors errors;
-    if (const std::string& path = settings.auth.password_file; !path.empty()) {
-        if (const auto users = config::PasswordFile::load(path); !users) errors = users.error();
+    std::set<std::string> password_files{settings.auth.password_file};
+    std::set<std::string> acl_files{settings.auth.acl_file};
+    for (const config::Listener& listener : settings.all_listeners()) {
+        password_files.insert(listener.password_file);
+        acl_files.insert(listener.acl_file);
     }
-    if (const std::string& path = settings.auth.acl_file; !path.empty()) {
-        for (config::ConfigError& error : acl_errors(path)) errors.push_back(std::move(error));
+    config::ConfigErrors errors;
+    const auto add = [&](config::ConfigErrors more) {
+        std::ranges::move(more, std::back_inserter(errors));
+    };
+    for (const std::string& path : password_files) {
+        if (path.empty()) continue;
+        if (const auto users = config::PasswordFile::load(path); !users) add(users.error());
+    }
+    for (const std::string& path : acl_files) {
+        if (!path.empty()) add(acl_errors(path));
     }
     print(errors);
     return errors.empty();

@@ -26,6 +26,10 @@ std::string name_problem(std::string_view text) {
     return is_word(text) ? "" : "may have only letters, digits, - _ . and no dash first";
 }
 
+std::string optional_name_problem(std::string_view text) {
+    return text.empty() ? "" : name_problem(text);
+}
+
 std::string host_problem(std::string_view text) {
     const bool plain = std::ranges::all_of(
         text, [](char byte) { return is_word_byte(byte) || byte == ':' || byte == '%'; });

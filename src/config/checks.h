@@ -12,6 +12,8 @@ namespace firehose::config {
 
 /// A source's name: it becomes a topic level and a word in logs.
 [[nodiscard]] std::string name_problem(std::string_view text);
+/// The same, or none.
+[[nodiscard]] std::string optional_name_problem(std::string_view text);
 /// A host name or address: no spaces, no leading dash.
 [[nodiscard]] std::string host_problem(std::string_view text);
 /// A user name for SSH.

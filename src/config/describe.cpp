@@ -206,7 +206,8 @@ std::string help_config() {
         each_in(section.name, [&](const Option& row) { text += help_row("", row); });
     }
     for (const TableList& list : table_lists()) {
-        text += "\n[[" + std::string{list.key} + "]]: " + std::string{list.doc} + "\n";
+        text +=
+            "\n" + wrapped("[[" + std::string{list.key} + "]]: " + std::string{list.doc}, "", 79);
         for (const Option& row : list.options) text += help_row("", row);
     }
     return text;

@@ -291,6 +291,7 @@ void Reading::one_of_list(const TableList& list, const toml::table& table) {
         }
         if (row.key != "name") continue;
         const std::string& name = *std::get<std::string*>(row.field(owner));
+        if (name.empty()) continue;
         const auto [first, is_new] = names_.try_emplace(prefix + name, line_of(table));
         if (!is_new) {
             complain(
@@ -326,6 +327,11 @@ void Reading::finish() {
         const auto found = lines_.find(key);
         return found == lines_.end() ? 0 : found->second;
     };
+    // Who names listeners means them, not the defaults beside them.
+    if (!settings_.listeners.empty()) {
+        if (!lines_.contains("listen.mqtt")) settings_.listen.mqtt.clear();
+        if (!lines_.contains("listen.http")) settings_.listen.http.clear();
+    }
     const LogSettings& log = settings_.log;
     constexpr std::uint64_t kLogBytesMin = std::uint64_t{16} << 20;
     if (log.bytes != 0 && log.bytes < kLogBytesMin) {

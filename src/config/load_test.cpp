@@ -106,6 +106,49 @@ TEST(ParseToml, ReadsEachTypeOfValue) {
     EXPECT_THAT(read.source.deny, IsEmpty());
 }
 
+TEST(ParseToml, ReadsListenersBesideTheShortForm) {
+    const Settings read = settings(
+        "auth.password_file = '/users'\n"
+        "auth.acl_file = '/acl'\n"
+        "[listen]\n"
+        "mqtt = ['127.0.0.1:1']\n"
+        "durability = 'memory'\n"
+        "[[listener]]\n"
+        "port = 2\n"
+        "[[listener]]\n"
+        "name = 'page'\n"
+        "host = '::1'\n"
+        "port = 3\n"
+        "speaks = 'http'\n"
+        "allow_anonymous = false\n"
+        "password_file = '/others'\n"
+        "acl_file = '/rights'\n");
+    const std::vector<Listener> all = read.all_listeners();
+    ASSERT_THAT(all, SizeIs(3));  // Not the default of listen.http.
+    EXPECT_EQ(all[0].name, "127.0.0.1:1");
+    EXPECT_EQ(all[0].speaks, Speaks::mqtt);
+    EXPECT_EQ(all[0].durability, Durability::memory);
+    EXPECT_EQ(all[0].password_file, "/users");
+    EXPECT_EQ(all[1].name, "*:2");
+    EXPECT_EQ(all[1].host, "");
+    EXPECT_EQ(all[1].durability, Durability::disk);
+    EXPECT_TRUE(all[1].allow_anonymous);
+    EXPECT_EQ(all[1].acl_file, "/acl");
+    EXPECT_EQ(all[2].name, "page");
+    EXPECT_EQ(all[2].address(), "[::1]:3");
+    EXPECT_EQ(all[2].speaks, Speaks::http);
+    EXPECT_FALSE(all[2].allow_anonymous);
+    EXPECT_EQ(all[2].password_file, "/others");
+    EXPECT_EQ(all[2].acl_file, "/rights");
+    EXPECT_THAT(Settings{}.all_listeners(), SizeIs(4));
+}
+
+TEST(ParseToml, TakesOneNameForOneListener) {
+    EXPECT_THAT(error("[[listener]]\nname = 'a'\n[[listener]]\nname = 'a'\n"),
+                HasSubstr("\"a\" is the name of the one in line 1"));
+    EXPECT_THAT(settings("[[listener]]\n[[listener]]\nport = 1884\n").listeners, SizeIs(2));
+}
+
 TEST(ParseToml, ReadsSourcesAsOftenAsTheyCome) {
     const Settings read = settings(std::string{kGerrit} + std::string{kGerrit} +
                                    "name = 'two'\nhost_key_check = 'accept-new'\n"

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "config/checks.h"
+#include "config/option_rows.h"
 #include "config/values.h"
 
 namespace firehose::config {
@@ -10,45 +11,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t operator""_KiB(unsigned long long count) {
-    return count * 1024;
-}
-constexpr std::uint64_t operator""_MiB(unsigned long long count) {
-    return count * 1024 * 1024;
-}
-constexpr std::uint64_t operator""_GiB(unsigned long long count) {
-    return count * 1024 * 1024 * 1024;
-}
 using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
-
-template <class Class, class Member>
-Class owner_of(Member Class::*);
-
-template <class Field>
-Slot slot_of(Field& field) {
-    if constexpr (std::is_enum_v<Field>) {
-        static_assert(sizeof(Field) == 1);
-        return reinterpret_cast<unsigned char*>(&field);
-    } else {
-        return &field;
-    }
-}
-
-/// The row's field: `&at<&Settings::data>`, or in a part, `&at<&Settings::log,
-/// &LogSettings::bytes>`.
-template <auto First, auto... Rest>
-Slot at(void* owner) {
-    auto& whole = *static_cast<decltype(owner_of(First))*>(owner);
-    return slot_of(((whole.*First).*....*Rest));
-}
-
-constexpr std::uint64_t kPathMax = 4'095;
 
 constexpr std::string_view kAnyMqtt[] = {"0.0.0.0:1883", "[::]:1883"};
 constexpr std::string_view kAnyHttp[] = {"0.0.0.0:8080", "[::]:8080"};
 constexpr std::string_view kDeny[] = {"project:All-Users", "private", "draft"};
 constexpr std::string_view kLogModes[] = {"disk", "memory"};
-constexpr std::string_view kDurabilities[] = {"disk", "memory"};
 constexpr std::string_view kAnonymousSessions[] = {"own", "standard"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error", "off"};
 constexpr std::string_view kHostKeyChecks[] = {"strict", "accept-new"};
@@ -96,9 +64,11 @@ constexpr Option kOptions[] = {
      .type = Choice{.words = kDurabilities},
      .value = "disk",
      .field = &at<&Settings::listen, &ListenSettings::durability>,
-     .doc = "When publishes at QoS 1 and 2 are acknowledged. `disk`: when they would survive a "
-            "power cut, as far as `log.mode` promises. `memory`: when they have their place in "
-            "the log, without waiting for the disk."},
+     .doc =
+         "When publishes at QoS 1 and 2 are acknowledged. `disk`: when they would survive a "
+         "power cut, as far as `log.mode` promises. `memory`: when they have their place in "
+         "the log, without waiting for the disk. Of these addresses; each `[[listener]]` has its "
+         "own."},
 
     {.key = "auth.password_file",
      .type = Path{},
@@ -505,14 +475,6 @@ constexpr Option kGerritOptions[] = {
      .example = "[\"patchset-created\", \"comment-added\", \"change-merged\"]"},
 };
 
-constexpr TableList kTableLists[] = {
-    {.key = "source.gerrit",
-     .doc = "A Gerrit whose events `serve` publishes; once for each Gerrit.",
-     .count_max = 16,
-     .options = kGerritOptions,
-     .append = [](Settings& settings) -> void* { return &settings.source.gerrit.emplace_back(); }},
-};
-
 constexpr Section kSections[] = {
     {.name = "", .doc = "The bus as a whole."},
     {.name = "listen", .doc = "Where clients reach it."},
@@ -572,7 +534,23 @@ std::span<const Option> options() {
     return kOptions;
 }
 std::span<const TableList> table_lists() {
-    return kTableLists;
+    static const TableList kLists[] = {
+        {.key = "listener",
+         .doc =
+             "One more way in, with what holds for those who take it. A file that has some opens "
+             "`listen.mqtt` and `listen.http` only if it sets them.",
+         .count_max = 64,
+         .options = listener_options(),
+         .append = [](Settings& settings) -> void* { return &settings.listeners.emplace_back(); }},
+        {.key = "source.gerrit",
+         .doc = "A Gerrit whose events `serve` publishes; once for each Gerrit.",
+         .count_max = 16,
+         .options = kGerritOptions,
+         .append = [](Settings& settings) -> void* {
+             return &settings.source.gerrit.emplace_back();
+         }},
+    };
+    return kLists;
 }
 std::span<const Section> sections() {
     return kSections;

@@ -35,6 +35,31 @@ struct ListenSettings {
     Durability durability = Durability::disk;
 };
 
+/// What is understood on a port.
+enum class Speaks : std::uint8_t {
+    mqtt,
+    http,        // HTTP, WebSocket and the page.
+    websockets,  // MQTT inside WebSocket frames only.
+};
+
+/// One way in: a `[[listener]]`, or one address of ListenSettings.
+struct Listener {
+    std::string name;
+    std::string host;  // Numeric or a name; empty: every address of both families.
+    std::uint64_t port = 0;
+    Speaks speaks = Speaks::mqtt;
+    Durability durability = Durability::disk;
+    bool allow_anonymous = true;
+    std::string password_file;  // Empty, in a file: that of AuthSettings.
+    std::string acl_file;       // Likewise.
+
+    /// The defaults of listener_options.cpp.
+    Listener();
+
+    /// "127.0.0.1:1883", "[::1]:1883", "*:1883".
+    [[nodiscard]] std::string address() const;
+};
+
 enum class LogMode : std::uint8_t { disk, memory };
 
 struct LogSettings {
@@ -149,7 +174,8 @@ struct SourceSettings {
 };
 
 struct Settings {
-    ListenSettings listen;
+    ListenSettings listen;  // The short form.
+    std::vector<Listener> listeners;
     std::string data;
     std::uint64_t shards = 0;  // 0: see shard_count().
     bool demo = false;
@@ -172,6 +198,10 @@ struct Settings {
 
     /// The defaults of options.cpp.
     Settings();
+
+    /// The short form and the tables together, each with a name and with the files that hold for
+    /// it.
+    [[nodiscard]] std::vector<Listener> all_listeners() const;
 
     /// `shards`, or for 0: 1 on up to two cores, else half of them.
     [[nodiscard]] std::uint64_t shard_count(unsigned cores) const noexcept;

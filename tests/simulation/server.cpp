@@ -41,10 +41,16 @@ Server::Server(const Machine& machine, Random& random, log::KeptLog&& kept)
                               bus::Shared{.settings = machine.settings,
                                           .log = seam_,
                                           .retained = retained_,
-                                          .acl = machine.acl,
-                                          .authenticator = machine.authenticator,
                                           .publisher_seed = publisher_seed + (i << 40)},
                               machine.waker)});
+        Node& node = nodes_.back();
+        const auto entrance = [&](bus::Durability durability) {
+            return &node.shard->add_entrance({.durability = durability,
+                                              .acl = &machine.acl,
+                                              .authenticator = &machine.authenticator});
+        };
+        node.disk = entrance(bus::Durability::disk);
+        node.memory = entrance(bus::Durability::memory);
     }
 }
 
@@ -118,8 +124,10 @@ void Server::turn(Node& node) {
     node.shard->begin_turn(machine_.clock.monotonic(), machine_.clock.wall());
     for (const Node::Arrival& arrival : std::exchange(node.unaccepted, {})) {
         node.open.push_back(arrival.pipe);
-        node.shard->accept_mqtt(arrival.pipe->server_end(), arrival.is_websocket, {},
-                                arrival.durability);
+        const bool is_disk = arrival.durability == bus::Durability::disk;
+        node.shard->accept_mqtt({.stream = arrival.pipe->server_end(),
+                                 .entrance = is_disk ? *node.disk : *node.memory,
+                                 .is_websocket = arrival.is_websocket});
     }
     for (std::uint64_t i = random_.below(8); i > 0 && !node.open.empty(); --i) {
         node.open[random_.below(node.open.size())]->deliver();

@@ -112,6 +112,8 @@ private:
             bus::Durability durability = bus::Durability::disk;
         };
         std::unique_ptr<bus::Shard> shard;
+        bus::Entrance* disk = nullptr;
+        bus::Entrance* memory = nullptr;
         std::vector<Arrival> unaccepted;
         std::vector<SimPipe*> open;
     };

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/byte_stream.h"
+#include "base/bytes.h"
+#include "bus/acl.h"
+#include "bus/authenticator.h"
+#include "bus/peer.h"
+#include "bus/settings.h"
+
+/// What a listener means for the clients that come in by it, and what such a client brings along.
+///
+/// Ownership: the shard's (`Shard::add_entrance`), at a stable address; it outlives its clients.
+///            Acl and Authenticator are others'; they outlive their use here.
+/// Threads:   the shard's: a reload changes it in place, between two packets.
+namespace firehose::bus {
+
+struct Entrance {
+    std::string name;  // Of the listener, for logs.
+    Durability durability = Durability::disk;
+    /// Whether clients without a checked password are let in.
+    bool allows_anonymous = true;
+    const Acl* acl = nullptr;                // Never null once it is added.
+    Authenticator* authenticator = nullptr;  // Likewise.
+};
+
+/// A stream that was accepted, with what is known of it.
+struct Incoming {
+    std::unique_ptr<ByteStream> stream;
+    Entrance& entrance;
+    Peer peer = {};
+    bool is_websocket = false;  // MQTT inside WebSocket frames.
+    ByteBuffer unread = {};     // Read from the stream already.
+};
+
+}  // namespace firehose::bus

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal:   who comes in by an entrance has its rights, its passwords and its durability.
+// Method: dialogues with one shard that has two entrances.
+#include "bus/entrance.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bus/bus_test_support.h"
+
+namespace firehose::bus {
+namespace {
+
+using mqtt::Connect;
+using mqtt::PacketType;
+using mqtt::ReasonCode;
+using mqtt::Version;
+using testing::Bus;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::Peer;
+
+/// The bus's own entrance, where anonymous clients read and publish everything, and one more.
+struct TwoEntrances : ::testing::Test {
+    Bus bus{};
+    Acl acl = *Acl::parse("topic read open/#\nuser w\ntopic readwrite #\n");
+    Entrance& inner =
+        bus.shard.add_entrance({.name = "inner", .acl = &acl, .authenticator = &bus.authenticator});
+};
+
+TEST_F(TwoEntrances, GiveTheirOwnRights) {
+    Peer outside{bus, Version::v311};
+    Peer reader{bus, Version::v311, inner};
+    outside.connects("o").subscribes("#");
+    reader.connects("r").subscribes("#");
+    outside.publishes("open/a", "1").publishes("closed/a", "2");
+    reader.publishes("open/a", "not allowed");
+    EXPECT_THAT(outside.take_payloads(), ElementsAre("1", "2"));
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("1"));
+}
+
+// [MQTT-3.1.4-2]: refused with a reason before anything else is done.
+TEST_F(TwoEntrances, MayRefuseAnonymousClients) {
+    inner.allows_anonymous = false;
+    Peer stranger{bus, Version::v5, inner};
+    stranger.connects("s");
+    EXPECT_THAT(stranger.take(), ElementsAre(PacketType::connack));
+    EXPECT_EQ(stranger.connack_reason, ReasonCode::not_authorized);
+    EXPECT_TRUE(stranger.wire().is_shut_down);
+
+    Peer known{bus, Version::v5, inner};
+    known.sends(Connect{
+        .version = Version::v5, .client_id = "k", .user_name = "w", .password = as_bytes("right")});
+    std::ignore = known.take();
+    EXPECT_EQ(known.connack_reason, ReasonCode::success);
+}
+
+TEST_F(TwoEntrances, JudgeTheWillsOfTheirClients) {
+    Peer reader{bus, Version::v311};
+    reader.connects("r").subscribes("will/#");
+    const auto with_will = [](std::string_view id) {
+        return Connect{.version = Version::v5,
+                       .client_id = id,
+                       .will = mqtt::Will{.topic = "will/x", .payload = as_bytes(id)}};
+    };
+    Peer barred{bus, Version::v5, inner};
+    Peer allowed{bus, Version::v5};
+    barred.sends(with_will("barred"));
+    allowed.sends(with_will("allowed"));
+    barred.vanishes();
+    allowed.vanishes();
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("allowed"));
+}
+
+TEST_F(TwoEntrances, TakeEventStreamsByTheirRights) {
+    auto wire = std::make_shared<testing::Wire>();
+    bus.shard.accept_event_stream(
+        {.stream = std::make_unique<testing::WireStream>(wire), .entrance = inner}, "#",
+        Encoding::ndjson);
+    Peer outside{bus, Version::v311};
+    outside.connects("o").publishes("closed/a", "no").publishes("open/a", "yes");
+    EXPECT_EQ(wire->sent.find("\"no\""), std::string::npos);
+    EXPECT_NE(wire->sent.find("\"yes\""), std::string::npos);
+}
+
+TEST_F(TwoEntrances, AreNotTheSameFeed) {
+    Peer outside{bus, Version::v311};
+    Peer reader{bus, Version::v311, inner};
+    outside.connects("o").subscribes("#");
+    reader.connects("r").subscribes("#");
+    EXPECT_EQ(bus.shard.metrics().feeds.value(), 2u);
+    Peer other{bus, Version::v311, bus.memory_entrance};
+    other.connects("m").subscribes("#");
+    EXPECT_EQ(bus.shard.metrics().feeds.value(), 2u);  // The same rights: the same bytes.
+}
+
+}  // namespace
+}  // namespace firehose::bus

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+/// Who is at the other end of a connection, as far as the transport knows.
+///
+/// Made by whoever accepted the connection; handed over with the stream (`Incoming`).
+/// Lifetime: a value. Threads: none.
+namespace firehose::bus {
+
+struct Peer {
+    /// Numeric, without the port; "local" for a Unix socket's.
+    std::string address;
+};
+
+}  // namespace firehose::bus
