@@ -114,18 +114,6 @@ void read_properties(WireReader& in, Connect& connect) {
     }
 }
 
-void read_client_id(WireReader& in, Connect& connect) noexcept {
-    const std::size_t at = in.offset();
-    connect.client_id = in.utf8("Client Identifier");
-    if (!connect.client_id.empty() || connect.version == Version::v5) return;
-    if (connect.version == Version::v311 && connect.clean_start) return;
-    // 3.1 asks for 1 to 23 characters; ours is to accept any but none.
-    in.fail_at(at, {.reason = ReasonCode::client_identifier_not_valid,
-                    .detail = "empty for a session that is kept",
-                    .statement = "MQTT311-3.1.3-8",
-                    .field = "Client Identifier"});
-}
-
 void read_will_properties(WireReader& in, Will& will) {
     PropertyReader properties{in, PropertyScope::will};
     while (const auto property = properties.next()) {
@@ -241,7 +229,8 @@ Result<Connect, ProtocolError> decode_connect(const Frame& frame) {
     connect.clean_start = flags.has(ConnectFlags::kCleanStart);
     connect.keep_alive_s = in.u16("Keep Alive");
     if (connect.version == Version::v5) read_properties(in, connect);
-    read_client_id(in, connect);
+    // 3.1 asks for 1 to 23 characters; ours is to accept any. An empty one is judged by `session`.
+    connect.client_id = in.utf8("Client Identifier");
     if (flags.has(ConnectFlags::kWill)) connect.will = read_will(in, flags, connect.version);
     read_credentials(in, flags, connect);
     in.expect_end();

@@ -8,6 +8,17 @@
 namespace firehose::mqtt {
 namespace {
 
+// 3.1.1 answers an empty identifier with a CONNACK, so it is no malformed packet. [MQTT311-3.1.3-8]
+TEST(Connect, LeavesAnEmptyIdentifierToTheSessionsRules) {
+    for (const auto hex : {"0004 4d515454 04 00 003c 0000", "0006 4d5149736470 03 02 003c 0000"}) {
+        const ByteBuffer bytes = packet(0x10, hex);
+        const ExactBytes exact{bytes};
+        const auto connect = decode_connect(frame_of(exact.span()));
+        ASSERT_TRUE(connect.has_value()) << hex;
+        EXPECT_EQ(connect->client_id, "") << hex;
+    }
+}
+
 TEST(Connect, GivesEveryFieldOfAFullPacket) {
     const ByteBuffer bytes = packet(
         0x10,
