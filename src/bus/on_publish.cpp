@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/mqtt_client.h"
 #include "bus/shard.h"
+#include "log/record.h"
 #include "topic/topic_name.h"
 
 // PUBLISH and PUBREL: from the client into the log.
@@ -91,6 +92,10 @@ mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_vie
     }
     if (!entrance_.acl->may_write(session_->identity, topic)) {
         return mqtt::ReasonCode::not_authorized;
+    }
+    // No record has room for more; they are counted as the packet's, so they may be megabytes.
+    if (publish.properties.size() > log::kPropertiesBytesMax) {
+        return mqtt::ReasonCode::quota_exceeded;
     }
     if (!publish.properties.empty()) {
         for (const mqtt::UserProperty& property : mqtt::user_properties(publish.properties)) {
