@@ -41,6 +41,7 @@ struct Found {
     std::uint64_t durable_before = 0;
     bool is_closed = false;
     bool is_past_closing = false;
+    bool is_past_limit = false;
 };
 
 class Recoverer {
@@ -207,6 +208,7 @@ private:
         found.durable_before = scan->durable_before;
         found.is_closed = scan->is_closed;
         found.is_past_closing = scan->is_past_closing;
+        found.is_past_limit = scan->is_past_limit;
         found_.push_back(std::move(found));
         return {};
     }
@@ -257,8 +259,9 @@ private:
 
     /// What was never acknowledged goes, and what stays is durable from now on.
     [[nodiscard]] Step cut_tail() {
-        for (const Found& found : found_) {  // An older one may have lost its end, too.
+        for (Found& found : found_) {  // An older one may have lost its end, too.
             if (auto mended = mend_cut_block(found); !mended) return mended;
+            if (auto cut = cut_at_limit(found); !cut) return cut;
         }
         if (found_.empty() || found_.back().segment.header.is_sealed) return {};
         Found& newest = found_.back();
@@ -277,6 +280,22 @@ private:
         if (const auto done = segment.file->sync(); !done) {
             return problem(segment.name, done.error());
         }
+        return {};
+    }
+
+    /// What the writer gave up on to write it again in the next segment. That one may go without
+    /// having taken a block, and then nothing would say any more that this does not count.
+    [[nodiscard]] Step cut_at_limit(Found& found) {
+        if (!found.is_past_limit) return {};
+        KeptSegment& segment = found.segment;
+        if (const auto done = segment.file->truncate(segment.bytes); !done) {
+            return problem(segment.name, done.error());
+        }
+        if (const auto done = segment.file->sync(); !done) {
+            return problem(segment.name, done.error());
+        }
+        out_.bytes_cut += segment.disk_bytes - segment.bytes;
+        segment.disk_bytes = segment.bytes;
         return {};
     }
 

@@ -436,6 +436,36 @@ TEST(Recovery, BlocksThatWereWrittenAgainAfterAFailedSyncAreReadOnce) {
     EXPECT_TRUE(what.damage.empty());
 }
 
+TEST(Recovery, ABlockThatWasGivenUpDoesNotComeBackWhenTheNextSegmentIsGone) {
+    MemoryFileSystem files;
+    StandingClock clock;
+    {
+        Life life{files, clock};
+        for (const char* payload : {"one", "two"}) {
+            life.append({payload});
+            life.write();
+        }
+    }
+    // "two" was to be written into a second segment, which got no further than its header.
+    const SegmentHeader next{.salt = 5,
+                             .first_seq = Seq{2},
+                             .seq_limit = Seq{1} + 2 * kReserved,
+                             .number = 2,
+                             .log_id = kOurs.log_id};
+    const auto header = encode(next);
+    put(files, {{segment_name(2, false), ByteBuffer{header.begin(), header.end()}}});
+    for (int start = 0; start < 3; ++start) {
+        SCOPED_TRACE(start);
+        Life life{files, clock};
+        life.append({"start " + std::to_string(start)});
+        life.write();
+        const Content content = life.content();
+        EXPECT_EQ(content.records.count(1), 1u);
+        EXPECT_EQ(content.records.count(2), 0u);
+        EXPECT_EQ(content.records.size(), 2u + static_cast<std::size_t>(start));
+    }
+}
+
 /// Lives under a seed, with power cuts and kills at any moment, recoveries cut off, failing disks.
 class ManyLives : public ::testing::TestWithParam<std::uint64_t> {};
 

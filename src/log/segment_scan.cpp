@@ -41,6 +41,7 @@ public:
         const bool has_tail = scan_.tail_bytes != 0;
         scan_.is_closed = is_last_closing_ && !has_tail && !is_at_limit_;
         scan_.is_past_closing = is_last_closing_ && has_tail;
+        scan_.is_past_limit = is_at_limit_;
         scan_.pages_unreadable = window_.pages_unreadable();
         return std::move(scan_);
     }

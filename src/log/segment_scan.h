@@ -63,6 +63,7 @@ struct SegmentScan {
     std::uint64_t pages_unreadable = 0;  // Taken for zeros.
     bool is_closed = false;          // The last block is a closing header, and only zeros follow.
     bool is_past_closing = false;    // The same, but something follows.
+    bool is_past_limit = false;      // Behind `bytes` a block begins at the limit or later.
     std::optional<Gap> opening_gap;  // The first record, if it is one of kind gap.
 };
 
