@@ -354,6 +354,15 @@ TEST_P(Restart, ASessionWhoseFirstRecordWasRefusedIsKnownAsSoonAsItIsUsed) {
     EXPECT_THAT(again.take_payloads(), ElementsAre("1"));
 }
 
+TEST_P(Restart, AnEndThatTheLogRefusedIsRecordedOnceMore) {
+    Peer gone = connect("gone");
+    bus->delayed.refuse(2);  // Also the second time.
+    gone.sends(mqtt::Disconnect{.session_expiry_s = 0});
+    wait(1s);
+    restart();
+    EXPECT_FALSE(is_present("gone"));
+}
+
 TEST_P(Restart, AWillWaitsForTheLogAndIsPublishedOnce) {
     Peer hears = listener();
     Peer brief{*bus, Version::v5};

@@ -207,6 +207,7 @@ void Shard::record_exchanges() {
     }
     // In the block of what their heirs are to publish.
     for (const PublisherId id : std::exchange(to_end_, {})) {
+        awaiting_.emplace_back(pending_ticket_, id);  // It may be refused once more.
         std::ignore = publish({.kind = session::kind_of(session::SessionEnded{}), .publisher = id});
     }
 }

@@ -240,7 +240,7 @@ private:
     Seq durable_seen_{};  // The log's durable_end() when awaiting_durable_ was last served.
     std::vector<ConnectionId> awaiting_durable_;
     std::vector<PublisherId> to_record_;
-    std::vector<PublisherId> to_end_;     // Ended while the log took nothing: to be recorded.
+    std::vector<PublisherId> to_end_;     // Ended, and the log took no word of it yet.
     std::size_t answered_at_placed_ = 0;  // Clients of listeners with Durability::memory.
     session::Match match_;                // Scratch of fan_out.
 

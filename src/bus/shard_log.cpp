@@ -74,7 +74,11 @@ void Shard::hear_outcomes() {
 
 void Shard::hear(const log::Outcome& outcome, PublisherId id) {
     ClientSession* session = sessions_.find(id);
-    if (session == nullptr) return;  // It ended: nobody is to be answered.
+    if (session == nullptr) {
+        // It ended: nobody is to be answered, but what was refused may be that it did.
+        if (outcome.kind == log::Outcome::Kind::refused) to_end_.push_back(id);
+        return;
+    }
     switch (outcome.kind) {
         case log::Outcome::Kind::placed:
             session->inbound.on_placed(outcome.ticket);
