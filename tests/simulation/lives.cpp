@@ -40,6 +40,8 @@ World::Stopped World::end(Ending how) {
     }
     const bool is_cut = how == Ending::power_cut;
     const Seq durable = server_->log().durable_end();
+    // What was given up counts as durable, and perhaps nobody has read so far.
+    if (server_->log().metrics().blocks_dropped_total != 0) std::ignore = server_->read_all();
     stage_.trace("server", (is_cut ? "loses its power, durable to " : "is killed, durable to ") +
                                std::to_string(number(durable)));
     figures_.add(is_cut ? Counted::power_cuts : Counted::kills);
@@ -95,8 +97,8 @@ void World::age_store() {
     rows_.lose_everything();
     figures_.add(Counted::store_losses);
     stage_.trace("store", "is lost");
-    // What had left the log cannot be told any more.
-    if (stage_.may_drop) ++stage_.store_losses;
+    // What had left the log, as a full disk makes it too, cannot be told any more.
+    if (figures_[Counted::segments_dropped] != 0) ++stage_.store_losses;
 }
 
 void World::start(const Stop& before) {

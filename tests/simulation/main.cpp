@@ -43,21 +43,25 @@ struct Arguments {
     const char* log = nullptr;
     bool is_demanding = false;
     bool is_verbose = false;
+    bool goes_on = false;  // After a seed that failed.
 };
 
 constexpr std::string_view kUsage =
     "usage: simulation [--seed N] [--seeds K] [--steps M] [--jobs J] [--log FILE] [--demand]\n"
-    "                  [--verbose] [--break drop|twice|swap|retained|\n"
+    "                  [--all] [--verbose] [--break drop|twice|swap|retained|\n"
     "                                       no-fsync|early-ack|cursor|seq-twice|pubrel]\n"
     "  --jobs    processes that share the seeds\n"
+    "  --all     goes on after a seed that failed\n"
     "  --log     a line on what was run and found is appended to the file\n"
     "  --demand  everything that is counted must have happened\n";
 
 [[nodiscard]] bool read_arguments(int count, char** words, Arguments& out) {
     for (int i = 1; i < count; ++i) {
         const std::string_view word = words[i];
-        if (word == "--verbose" || word == "--demand") {
-            (word == "--verbose" ? out.is_verbose : out.is_demanding) = true;
+        if (word == "--verbose" || word == "--demand" || word == "--all") {
+            out.is_verbose |= word == "--verbose";
+            out.is_demanding |= word == "--demand";
+            out.goes_on |= word == "--all";
             continue;
         }
         if (i + 1 == count) return false;
@@ -85,6 +89,7 @@ constexpr std::string_view kUsage =
 
 /// Every `jobs`th seed from the `first` on; figures of each go to `out`. False: one failed.
 [[nodiscard]] bool play(const Arguments& arguments, std::uint64_t first, int out) {
+    bool is_kept = true;
     for (std::uint64_t i = first; i < arguments.seeds; i += arguments.jobs) {
         seed_at_work = arguments.seed + i;
         World world{
@@ -93,12 +98,14 @@ constexpr std::string_view kUsage =
             std::cerr << "simulation: seed " << seed_at_work << ": " << *problem
                       << "\nagain: simulation --seed " << seed_at_work << " --steps "
                       << arguments.steps << " --verbose\n";
-            return false;
+            is_kept = false;
+            if (!arguments.goes_on) return false;
+            continue;
         }
         const Figures figures = world.figures();
         if (::write(out, &figures, sizeof figures) != sizeof figures) return false;
     }
-    return true;
+    return is_kept;
 }
 
 struct Sum {

@@ -22,47 +22,75 @@ struct Comparison {
     std::size_t matched = 0;  // How far it came.
 };
 
-/// Compares a reading to the log from record `start` on.
-[[nodiscard]] Comparison compare_from(const Reading& reading, const std::vector<Seen>& log,
-                                      std::size_t start) {
-    std::size_t next = start;
-    std::size_t matched = 0;
-    // Of one that is in the log twice, the copy that arrived may be taken for the one overrun.
-    const auto has_a_copy_overrun = [&](const Seen& record) {
-        return std::any_of(log.begin(), log.end(), [&](const Seen& other) {
-            return other.seq < record.seq && other.seq < reading.overrun_below &&
+/// A reading beside the log from record `start` on. Where a repeat may as well be the next record
+/// that is the same, both are followed.
+class Comparer {
+public:
+    Comparer(const Reading& reading, const std::vector<Seen>& log, std::size_t start)
+        : reading_(reading), log_(log), start_(start) {}
+
+    [[nodiscard]] Comparison compare() const {
+        std::set<std::size_t> nexts{start_};  // What may be next in the log.
+        for (std::size_t i = 0; i < reading_.messages.size(); ++i) {
+            const Seen& got = reading_.messages[i];
+            std::set<std::size_t> after;
+            for (const std::size_t next : nexts) take(got, next, after);
+            if (after.empty()) {
+                return {"got " + describe(got) + " where " + name(*nexts.rbegin()) + " was next",
+                        i};
+            }
+            nexts = std::move(after);
+        }
+        if (!reading_.is_complete) return {};
+        std::optional<std::size_t> missing;
+        for (const std::size_t next : nexts) {
+            missing = first_missing(next);
+            if (missing == log_.size()) return {};
+        }
+        return {"never got " + name(*missing), reading_.messages.size()};
+    }
+
+private:
+    /// Where it may go on from `next` with what was got.
+    void take(const Seen& got, std::size_t next, std::set<std::size_t>& after) const {
+        for (std::size_t i = next; i < log_.size(); ++i) {
+            if (is_same(log_[i], got)) after.insert(i + 1);
+            if (!may_be_missing(log_[i])) break;
+        }
+        const auto begin = log_.begin() + static_cast<std::ptrdiff_t>(start_);
+        const auto end = log_.begin() + static_cast<std::ptrdiff_t>(next);
+        const auto is_it = [&](const Seen& record) { return is_same(record, got); };
+        if (got.qos == 1 && std::any_of(begin, end, is_it)) after.insert(next);
+    }
+
+    [[nodiscard]] std::size_t first_missing(std::size_t next) const {
+        const auto begin = log_.begin() + static_cast<std::ptrdiff_t>(next);
+        const auto found = std::find_if(
+            begin, log_.end(), [&](const Seen& record) { return !may_be_missing(record); });
+        return static_cast<std::size_t>(found - log_.begin());
+    }
+
+    [[nodiscard]] bool may_be_missing(const Seen& record) const {
+        if (record.is_given_up || record.seq < reading_.overrun_below) return true;
+        return (record.qos == 0 && reading_.may_lose_qos0) || has_a_copy_overrun(record);
+    }
+
+    /// Of one that is in the log twice, the copy that arrived may be taken for the one overrun.
+    [[nodiscard]] bool has_a_copy_overrun(const Seen& record) const {
+        return std::any_of(log_.begin(), log_.end(), [&](const Seen& other) {
+            return other.seq < record.seq && other.seq < reading_.overrun_below &&
                    is_same(other, record);
         });
-    };
-    const auto may_be_missing = [&](const Seen& record) {
-        if (has_a_copy_overrun(record)) return true;
-        return (record.qos == 0 && reading.may_lose_qos0) || record.seq < reading.overrun_below;
-    };
-    for (const Seen& got : reading.messages) {
-        std::size_t found = next;
-        while (found < log.size() && !is_same(log[found], got) && may_be_missing(log[found])) {
-            ++found;
-        }
-        if (found < log.size() && is_same(log[found], got)) {
-            next = found + 1;
-            ++matched;
-            continue;
-        }
-        const auto before = log.begin() + static_cast<std::ptrdiff_t>(next);
-        const bool is_repeat =
-            got.qos == 1 && std::any_of(log.begin() + static_cast<std::ptrdiff_t>(start), before,
-                                        [&](const Seen& record) { return is_same(record, got); });
-        if (is_repeat) continue;
-        return {"got " + describe(got) + " where " +
-                    (next < log.size() ? describe(log[next]) : "nothing") + " was next",
-                matched};
     }
-    if (!reading.is_complete) return {};
-    const auto missing = std::find_if(log.begin() + static_cast<std::ptrdiff_t>(next), log.end(),
-                                      [&](const Seen& record) { return !may_be_missing(record); });
-    if (missing == log.end()) return {};
-    return {"never got " + describe(*missing), matched};
-}
+
+    [[nodiscard]] std::string name(std::size_t index) const {
+        return index < log_.size() ? describe(log_[index]) : "nothing";
+    }
+
+    const Reading& reading_;
+    const std::vector<Seen>& log_;
+    const std::size_t start_;
+};
 
 }  // namespace
 
@@ -138,7 +166,7 @@ std::optional<std::string> check_reader(const Reading& reading, const std::vecto
         const bool may_start = reading.messages.empty() || may_miss_the_first ||
                                (start < log.size() && is_same(log[start], reading.messages[0]));
         if (!may_start) continue;
-        Comparison comparison = compare_from(reading, log, start);
+        Comparison comparison = Comparer{reading, log, start}.compare();
         if (!comparison.problem) return {};
         // The attempt that came furthest says best what is wrong.
         if (!best || comparison.matched > best->matched) best = std::move(comparison);

@@ -40,6 +40,8 @@ struct Seen {
     bool retain = false;  // In the log: published so. Of a reader: a retained copy.
     std::string topic;
     std::uint64_t seq = 0;  // In the log.
+    /// Nothing could be stored and too much waited: the log has a gap there.
+    bool is_given_up = false;
 };
 
 /// What one reader got, of one subscription.

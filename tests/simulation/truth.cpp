@@ -96,7 +96,9 @@ std::vector<Seen> Truth::messages() const {
 std::vector<Seen> Truth::messages_ever() const {
     std::vector<Seen> messages;
     for (const auto& [seq, fact] : facts_) {
-        if (fact.message) messages.push_back(*fact.message);
+        if (!fact.message) continue;
+        messages.push_back(*fact.message);
+        messages.back().is_given_up = fact.message->qos == 0 && is_given_up(seq);
     }
     return messages;
 }
@@ -104,6 +106,14 @@ std::vector<Seen> Truth::messages_ever() const {
 bool Truth::is_in_gap(std::uint64_t seq) const {
     return std::any_of(gaps_.begin(), gaps_.end(), [&](const auto& entry) {
         return number(entry.second.from) <= seq && seq <= number(entry.second.to);
+    });
+}
+
+bool Truth::is_given_up(std::uint64_t seq) const {
+    return std::any_of(gaps_.begin(), gaps_.end(), [&](const auto& entry) {
+        const log::Gap& gap = entry.second;
+        return gap.reason == log::GapReason::not_stored && number(gap.from) <= seq &&
+               seq <= number(gap.to);
     });
 }
 

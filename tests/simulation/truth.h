@@ -61,6 +61,7 @@ private:
 
     void saw_record(Seq seq, WallTime time, const log::Record& record, ByteSpan bytes);
     [[nodiscard]] bool is_in_gap(std::uint64_t seq) const;
+    [[nodiscard]] bool is_given_up(std::uint64_t seq) const;
     [[nodiscard]] WallTime newest_before(Facts::const_iterator at) const;
 
     Facts facts_;

@@ -97,6 +97,7 @@ World::World(const WorldOptions& options)
     stage_.is_kept = weather_.is_kept;
     stage_.may_refuse = weather_.is_kept && weather_.fails;
     stage_.session_grace = settings_.session_restart_grace;
+    stage_.may_drop = weather_.fails;  // The oldest history makes room on a full disk.
     if ((weather_.fails && !weather_.is_kept) || random_.chance(30)) {
         machine_.log.bytes_max = std::uint64_t{20'000} << random_.below(4);
         stage_.may_drop = true;
@@ -321,7 +322,9 @@ void World::step(Actor& actor) {
     if (client.is_cut_off() || is_over) {
         const bool has_waved = !client.machine().is_connected();
         // A packet that was sent in part can not be completed from what is gone.
-        const bool may_close = stage_.may_refuse || stage_.may_drop || client.is_orphan();
+        // One in 3.1.1 whose SUBSCRIBE a full log refused is told nothing: it may try again.
+        const bool may_close = stage_.may_refuse || stage_.may_drop || client.is_orphan() ||
+                               server_->log().metrics().blocks_refused_total != 0;
         if (!is_over && !has_waved && !may_close) {
             stage_.fail(actor.name() + ": the server closed");
         }
