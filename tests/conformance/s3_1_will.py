@@ -24,7 +24,8 @@ async def a_will_is_published_when_the_network_fails(bus):
     await watcher.message(topic=bus.topic("will"), payload=b"gone", qos=0, retain=False)
 
 
-@case("MQTT-3.1.2-12", "MQTT311-3.1.2-14", "MQTT-3.1.2-14", "MQTT-3.1.2-15", "MQTT311-3.1.2-16", "MQTT311-3.1.2-17")
+@case("MQTT-3.1.2-12", "MQTT311-3.1.2-14", "MQTT-3.1.2-14", "MQTT-3.1.2-15", "MQTT311-3.1.2-16",
+      "MQTT311-3.1.2-17")
 async def a_will_is_published_with_its_qos_and_retain(bus):
     watcher = await watch(bus)
     for qos in (0, 1, 2):

@@ -72,8 +72,9 @@ async def identifier_0_is_refused(bus):
         "SUBSCRIBE": codec.subscribe(bus.version, 0, [(bus.topic(), 0)]), "UNSUBSCRIBE": codec.unsubscribe(bus.version, 0, [bus.topic()])})
 
 
-@case("MQTT-3.3.2-1", "MQTT-3.3.2-2", "MQTT-4.7.0-1", "MQTT-4.7.3-1", "MQTT-4.7.3-2", "MQTT-1.5.4-1", "MQTT-1.5.4-2", "MQTT311-3.3.2-1",
-      "MQTT311-3.3.2-2", "MQTT311-4.7.1-1", "MQTT311-4.7.3-1", "MQTT311-4.7.3-2", "MQTT311-1.5.3-1", "MQTT311-1.5.3-2")
+@case("MQTT-3.3.2-1", "MQTT-3.3.2-2", "MQTT-4.7.0-1", "MQTT-4.7.3-1", "MQTT-4.7.3-2", "MQTT-1.5.4-1",
+      "MQTT-1.5.4-2", "MQTT311-3.3.2-1", "MQTT311-3.3.2-2", "MQTT311-4.7.1-1", "MQTT311-4.7.3-1",
+      "MQTT311-4.7.3-2", "MQTT311-1.5.3-1", "MQTT311-1.5.3-2")
 async def names_that_are_none_close(bus):
     base = bus.topic().encode()
     names = {"empty": b"", "#": base + b"/#", "+": base + b"/+", "+ within": base + b"/a+b", "# within": base + b"#",
@@ -121,7 +122,8 @@ async def each_qos_has_its_answer(bus):
     await client.expect(PUBREC, packet_id=65535)
 
 
-@case("MQTT-3.3.2-4", "MQTT-3.3.2-15", "MQTT-3.3.2-16", "MQTT-3.3.2-17", "MQTT-3.3.2-18", "MQTT-3.3.2-20", "MQTT-1.5.7-1")
+@case("MQTT-3.3.2-4", "MQTT-3.3.2-15", "MQTT-3.3.2-16", "MQTT-3.3.2-17", "MQTT-3.3.2-18", "MQTT-3.3.2-20",
+      "MQTT-1.5.7-1")
 async def properties_pass_unchanged(bus):
     reader = await bus.connect()
     await reader.subscribe(bus.topic(), qos=2)
@@ -257,8 +259,9 @@ async def acknowledgements_use_their_own_reasons(bus):
     expect((await client.expect(codec.PUBREL)).reason in (0, 0x92), "reason of PUBREL")
 
 
-@case("MQTT-3.4.2-2", "MQTT-3.4.2-3", "MQTT-3.5.2-2", "MQTT-3.5.2-3", "MQTT-3.6.2-2", "MQTT-3.6.2-3", "MQTT-3.7.2-2", "MQTT-3.7.2-3",
-      "MQTT-3.9.2-1", "MQTT-3.9.2-2", "MQTT-3.11.2-1", "MQTT-3.11.2-2", "MQTT-3.14.2-3", "MQTT-3.14.2-4", "MQTT-3.1.2-24")
+@case("MQTT-3.4.2-2", "MQTT-3.4.2-3", "MQTT-3.5.2-2", "MQTT-3.5.2-3", "MQTT-3.6.2-2", "MQTT-3.6.2-3",
+      "MQTT-3.7.2-2", "MQTT-3.7.2-3", "MQTT-3.9.2-1", "MQTT-3.9.2-2", "MQTT-3.11.2-1", "MQTT-3.11.2-2",
+      "MQTT-3.14.2-3", "MQTT-3.14.2-4", "MQTT-3.1.2-24")
 async def every_answer_fits_the_clients_packet_size(bus):
     """Good and bad requests of a client that takes 20 bytes: whatever comes is no larger."""
     def small(got):

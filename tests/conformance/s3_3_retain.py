@@ -22,7 +22,8 @@ async def until_kept(bus, topic, wanted):
     equal(await reader.heard(reader), [], "messages beside")
 
 
-@case("MQTT-3.3.1-5", "MQTT311-3.3.1-5", "MQTT311-3.3.1-6", "MQTT311-3.3.1-7", "MQTT311-3.3.1-8", "MQTT-3.3.1-9")
+@case("MQTT-3.3.1-5", "MQTT311-3.3.1-5", "MQTT311-3.3.1-6", "MQTT311-3.3.1-7", "MQTT311-3.3.1-8",
+      "MQTT-3.3.1-9")
 async def the_last_retained_message_is_kept_with_its_qos(bus):
     publisher = await bus.connect()
     for qos in (0, 1, 2):

@@ -9,8 +9,8 @@ MALFORMED = (0x81, 0x82)
 SUBACK_CODES = (0, 1, 2, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2)
 
 
-@case("MQTT-3.8.1-1", "MQTT-3.10.1-1", "MQTT-3.6.1-1", "MQTT-2.1.3-1", "MQTT311-3.8.1-1", "MQTT311-3.10.1-1", "MQTT311-3.6.1-1",
-      "MQTT311-2.2.2-1", "MQTT311-2.2.2-2", versions=(4, 5))
+@case("MQTT-3.8.1-1", "MQTT-3.10.1-1", "MQTT-3.6.1-1", "MQTT-2.1.3-1", "MQTT311-3.8.1-1", "MQTT311-3.10.1-1",
+      "MQTT311-3.6.1-1", "MQTT311-2.2.2-1", "MQTT311-2.2.2-2", versions=(4, 5))
 async def wrong_flags_close(bus):
     """3.1 uses these bits for QoS and DUP, so it is not asked."""
     version = bus.version
@@ -24,8 +24,8 @@ async def wrong_flags_close(bus):
     await bus.each_closes(packets, MALFORMED)
 
 
-@case("MQTT-3.8.3-1", "MQTT-3.10.3-1", "MQTT-4.7.3-2", "MQTT311-3.8.3-1", "MQTT311-3.10.3-1", "MQTT311-4.7.3-2", "MQTT311-1.5.3-1",
-      "MQTT311-1.5.3-2", "MQTT-1.5.4-1", "MQTT-1.5.4-2")
+@case("MQTT-3.8.3-1", "MQTT-3.10.3-1", "MQTT-4.7.3-2", "MQTT311-3.8.3-1", "MQTT311-3.10.3-1",
+      "MQTT311-4.7.3-2", "MQTT311-1.5.3-1", "MQTT311-1.5.3-2", "MQTT-1.5.4-1", "MQTT-1.5.4-2")
 async def filters_that_are_no_strings_close(bus):
     for bad in (b"\xff", b"a\0b", b"\xed\xa0\x80", b"\xc0\x80"):
         await bus.each_closes({f"SUBSCRIBE {bad!r}": codec.subscribe(bus.version, 1, [(bad, 0)]),
@@ -57,8 +57,9 @@ async def bad_subscription_properties_close(bus):
         "a property of PUBLISH": with_props({"topic_alias": 1}), "unknown": with_props(b"\x7f\x01")}, MALFORMED)
 
 
-@case("MQTT-3.8.4-1", "MQTT-3.8.4-2", "MQTT-3.8.4-6", "MQTT-3.8.4-7", "MQTT-3.9.3-1", "MQTT-3.9.3-2", "MQTT-2.2.1-6", "MQTT-3.2.2-10",
-      "MQTT311-3.8.4-1", "MQTT311-3.8.4-2", "MQTT311-3.8.4-5", "MQTT311-3.9.3-1", "MQTT311-3.9.3-2", "MQTT311-2.3.1-7")
+@case("MQTT-3.8.4-1", "MQTT-3.8.4-2", "MQTT-3.8.4-6", "MQTT-3.8.4-7", "MQTT-3.9.3-1", "MQTT-3.9.3-2",
+      "MQTT-2.2.1-6", "MQTT-3.2.2-10", "MQTT311-3.8.4-1", "MQTT311-3.8.4-2", "MQTT311-3.8.4-5",
+      "MQTT311-3.9.3-1", "MQTT311-3.9.3-2", "MQTT311-2.3.1-7")
 async def suback_has_a_code_for_each_filter_in_order(bus):
     client = await bus.connect()
     for packet_id in (1, 65535):
@@ -67,8 +68,8 @@ async def suback_has_a_code_for_each_filter_in_order(bus):
         equal(got.reasons, [1, 0, 2, 0, 1], "codes")
 
 
-@case("MQTT-3.8.4-7", "MQTT-3.9.3-2", "MQTT-4.7.1-1", "MQTT-4.7.1-2", "MQTT-4.7.3-1", "MQTT311-3.9.3-2", "MQTT311-4.7.1-2", "MQTT311-4.7.1-3",
-      "MQTT311-4.7.3-1", versions=(4, 5))
+@case("MQTT-3.8.4-7", "MQTT-3.9.3-2", "MQTT-4.7.1-1", "MQTT-4.7.1-2", "MQTT-4.7.3-1", "MQTT311-3.9.3-2",
+      "MQTT311-4.7.1-2", "MQTT311-4.7.1-3", "MQTT311-4.7.3-1", versions=(4, 5))
 async def filters_that_are_none_are_refused(bus):
     """In SUBACK, beside good ones, or by closing."""
     for bad in ("a/#/b", "a#", "#a", "a/b#", "a+", "+a/b", "a/b+/c", "##", "++", ""):
@@ -211,8 +212,8 @@ async def unsubscribe_removes_the_same_filter_alone(bus):
     equal(await reader.heard(publisher), [], "messages after UNSUBSCRIBE")
 
 
-@case("MQTT-3.10.4-4", "MQTT-3.10.4-5", "MQTT-3.10.4-6", "MQTT-3.11.3-1", "MQTT-3.11.3-2", "MQTT-2.2.1-6", "MQTT311-3.10.4-4",
-      "MQTT311-3.10.4-5", "MQTT311-3.10.4-6", "MQTT311-2.3.1-7")
+@case("MQTT-3.10.4-4", "MQTT-3.10.4-5", "MQTT-3.10.4-6", "MQTT-3.11.3-1", "MQTT-3.11.3-2", "MQTT-2.2.1-6",
+      "MQTT311-3.10.4-4", "MQTT311-3.10.4-5", "MQTT311-3.10.4-6", "MQTT311-2.3.1-7")
 async def unsuback_answers_every_unsubscribe(bus):
     client = await bus.connect()
     await client.subscribe(bus.topic("a"), bus.topic("b"))

@@ -8,8 +8,8 @@ from codec import PUBACK, PUBCOMP, PUBREC, PUBREL
 from registry import case
 
 
-@case("MQTT-4.3.2-2", "MQTT-4.3.3-2", "MQTT-4.3.1-1", "MQTT311-4.3.1-1", "MQTT311-4.3.2-1", "MQTT311-4.3.3-1", "MQTT-4.3.2-4", "MQTT-4.3.3-8",
-      "MQTT311-4.3.2-2", "MQTT311-4.3.3-2", "MQTT-2.2.1-5")
+@case("MQTT-4.3.2-2", "MQTT-4.3.3-2", "MQTT-4.3.1-1", "MQTT311-4.3.1-1", "MQTT311-4.3.2-1", "MQTT311-4.3.3-1",
+      "MQTT-4.3.2-4", "MQTT-4.3.3-8", "MQTT311-4.3.2-2", "MQTT311-4.3.3-2", "MQTT-2.2.1-5")
 async def each_qos_is_delivered_once(bus):
     publisher, reader = await bus.connect(), await bus.connect()
     await reader.subscribe(bus.topic(), qos=2)

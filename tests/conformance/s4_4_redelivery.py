@@ -6,8 +6,8 @@ from codec import PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL
 from registry import case
 
 
-@case("MQTT-4.4.0-1", "MQTT-3.3.1-1", "MQTT-4.3.2-3", "MQTT-4.3.3-3", "MQTT311-4.4.0-1", "MQTT311-3.3.1-1", "MQTT311-4.3.2-1",
-      "MQTT311-4.3.3-1", "MQTT311-2.3.1-4")
+@case("MQTT-4.4.0-1", "MQTT-3.3.1-1", "MQTT-4.3.2-3", "MQTT-4.3.3-3", "MQTT311-4.4.0-1", "MQTT311-3.3.1-1",
+      "MQTT311-4.3.2-1", "MQTT311-4.3.3-1", "MQTT311-2.3.1-4")
 async def what_is_unacknowledged_is_sent_again_with_its_identifier(bus):
     who, publisher = bus.name(), await bus.connect()
     first = await bus.durable(who)

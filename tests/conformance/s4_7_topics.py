@@ -21,8 +21,8 @@ def matches(topic_filter, name):
     return len(levels) == len(parts)
 
 
-@case("MQTT-4.7.1-1", "MQTT-4.7.1-2", "MQTT-4.7.3-4", "MQTT-3.3.2-3", "MQTT311-4.7.1-2", "MQTT311-4.7.1-3", "MQTT311-4.7.3-4",
-      "MQTT311-3.3.2-3")
+@case("MQTT-4.7.1-1", "MQTT-4.7.1-2", "MQTT-4.7.3-4", "MQTT-3.3.2-3", "MQTT311-4.7.1-2", "MQTT311-4.7.1-3",
+      "MQTT311-4.7.3-4", "MQTT311-3.3.2-3")
 async def filters_match_as_the_standard_says(bus):
     """Below a level of the case's own, so that # at the front gets nothing of others."""
     publisher = await bus.connect()

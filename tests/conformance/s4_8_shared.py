@@ -117,6 +117,7 @@ async def a_members_granted_qos_is_kept_to(bus):
 
 @case("MQTT-3.3.1-9")
 async def a_group_is_given_nothing_that_is_retained(bus):
+    """What 5.0 says of retained messages and new subscriptions it says of non-shared ones (section 3.3.1.3)."""
     publisher, client = await bus.connect(), await bus.connect()
     await publisher.publish(bus.topic(), b"old", 1, retain=True)
     await join(client, group(bus), qos=1)
