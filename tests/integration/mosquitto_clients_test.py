@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""mosquitto_clients_test.py FIREHOSE: mosquitto_pub, mosquitto_sub and mosquitto_rr work with every flag of theirs.
+
+Goal:   each flag that touches the server does what mosquitto's man pages say, in 3.1, 3.1.1 and 5.0.
+Method: one `firehose serve`; Debian's tools as people call them; mosquitto_sub's debug lines say when it is subscribed.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+from bus import PATIENCE_S, Bus
+
+FIREHOSE = sys.argv[1]
+VERSIONS = ("mqttv31", "mqttv311", "mqttv5")
+MARK = "> "  # Begins the lines that are messages.
+TIMED_OUT = 27
+
+
+class Sub:
+    """mosquitto_sub in the background. `messages(n)`: its next lines."""
+
+    def __init__(self, server, *flags, form="%t %q %r %p"):
+        self.process = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", *server, "-d", "-F", MARK + form, *flags],
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.guard = threading.Timer(PATIENCE_S, self.process.kill)
+        self.guard.start()
+        self.lines = []
+        self.until("received SUBACK")
+
+    def until(self, text):
+        """Reads to a line with this text; messages on the way are kept."""
+        for line in self.process.stdout:
+            if line.startswith(MARK):
+                self.lines.append(line.removeprefix(MARK).rstrip("\n"))
+            if text in line:
+                return line
+        raise AssertionError(f"mosquitto_sub ended before {text!r}, status {self.process.wait()}")
+
+    def messages(self, count):
+        while len(self.lines) < count:
+            self.until(MARK)
+        taken, self.lines = self.lines[:count], self.lines[count:]
+        return taken
+
+    def close(self, how=signal.SIGTERM):
+        """Its exit status."""
+        if self.process.stdout.closed:
+            return self.process.returncode
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        self.process.stdout.read()
+        status = self.process.wait(PATIENCE_S)
+        self.process.stdout.close()
+        self.guard.cancel()
+        return status
+
+
+class MosquittoClients(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.bus = Bus(FIREHOSE)
+        cls.server = ["-h", "127.0.0.1", "-p", str(cls.bus.ports["tcp"])]
+
+    @classmethod
+    def tearDownClass(cls):
+        wrong = cls.bus.stop()
+        assert not wrong, wrong
+
+    def run_tool(self, tool, *flags, status=0, **more):
+        done = subprocess.run([tool, *self.server, *flags], capture_output=True, text=True, timeout=PATIENCE_S, check=False, **more)
+        self.assertEqual(done.returncode, status, f"{tool} {flags}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def pub(self, topic, *flags, **more):
+        return self.run_tool("mosquitto_pub", "-t", topic, *flags, **more)
+
+    def sub(self, *flags, **more):
+        reader = Sub(self.server, *flags, **more)
+        self.addCleanup(reader.close)
+        return reader
+
+    def test_each_version_and_qos(self):
+        for version in VERSIONS:
+            for qos in "012":
+                with self.subTest(version=version, qos=qos):
+                    reader = self.sub("-V", version, "-q", qos, "-t", f"each/{version}/#", "-i", f"each-{qos}", "-k", "5")
+                    self.pub(f"each/{version}/x", "-V", version, "-q", qos, "-m", "text", "-i", "pub", "-k", "5")
+                    self.assertEqual(reader.messages(1), [f"each/{version}/x {qos} 0 text"])
+                    self.assertEqual(reader.close(), 0)
+
+    def test_where_the_payload_comes_from(self):
+        reader = self.sub("-q", "2", "-t", "from/#", form="%p|%l")
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("of a file")
+            file.flush()
+            self.pub("from/f", "-q", "2", "-f", file.name)
+        self.pub("from/n", "-q", "1", "-n")
+        self.pub("from/s", "-q", "1", "-s", input="all\nof it")
+        self.pub("from/l", "-q", "2", "-l", "-M", "2", input="".join(f"{n}\n" for n in range(30)))
+        self.pub("from/repeat", "-q", "1", "-m", "again", "--repeat", "3", "--repeat-delay", "0.01", "--nodelay")
+        self.assertEqual(reader.messages(3), ["of a file|9", "|0", "all"])
+        reader.until("of it")
+        self.assertEqual(reader.messages(33), [f"{n}|{len(str(n))}" for n in range(30)] + ["again|5"] * 3)
+
+    def test_retained_messages(self):
+        for name in "abc":
+            self.pub(f"kept/{name}", "-r", "-q", "1", "-m", name)
+        plain = self.run_tool("mosquitto_sub", "-t", "kept/#", "-v", "-C", "3", "-q", "1")
+        self.assertEqual(sorted(plain.splitlines()), ["kept/a a", "kept/b b", "kept/c c"])
+        filtered = self.run_tool("mosquitto_sub", "-t", "kept/#", "-T", "kept/b", "-v", "-C", "2")
+        self.assertEqual(sorted(filtered.splitlines()), ["kept/a a", "kept/c c"])
+        only = self.sub("-t", "kept/#", "--retained-only", "-q", "1")
+        self.assertEqual(sorted(only.messages(3)), [f"kept/{name} 1 1 {name}" for name in "abc"])
+        stale = self.sub("-t", "kept/#", "-R", "-q", "1")
+        published = self.sub("-V", "5", "-t", "kept/#", "-q", "1", "--retain-as-published")
+        published.messages(3)
+        self.pub("kept/a", "-r", "-q", "1", "-m", "new")
+        self.assertEqual(stale.messages(1), ["kept/a 1 0 new"])
+        self.assertEqual(published.messages(1), ["kept/a 1 1 new"])
+        removed = self.sub("-t", "kept/#", "--remove-retained", "-T", "kept/c", "-q", "1")
+        removed.messages(2)
+        stale.messages(2)  # Both are cleared: live messages without payload.
+        self.assertEqual(self.run_tool("mosquitto_sub", "-t", "kept/#", "-v", "-C", "1", "-q", "1"), "kept/c c\n")
+        self.pub("kept/c", "-r", "-n")
+
+    def test_unsubscribe(self):
+        reader = self.sub("-t", "un/a", "-t", "un/b", "-U", "un/a", "-q", "1")
+        reader.until("UNSUBACK") if not any("un/" in line for line in reader.lines) else None
+        self.pub("un/a", "-q", "1", "-m", "no")
+        self.pub("un/b", "-q", "1", "-m", "yes")
+        self.assertEqual(reader.messages(1), ["un/b 1 0 yes"])
+
+    def test_sessions(self):
+        for version, more in (("mqttv311", []), ("mqttv5", ["-x", "600"]), ("mqttv5", []), ("mqttv31", [])):
+            with self.subTest(version=version, more=more):
+                name = f"kept-{version}{len(more)}"
+                session = ["-V", version, "-c", "-i", name, "-q", "1", "-t", f"session/{name}", *more]
+                self.run_tool("mosquitto_sub", *session, "-E")
+                for number in range(3):
+                    self.pub(f"session/{name}", "-q", "1", "-m", f"{number}")
+                self.assertEqual(self.run_tool("mosquitto_sub", *session, "-C", "3").split(), ["0", "1", "2"])
+                self.run_tool("mosquitto_sub", "-V", version, "-i", name, "-t", f"session/{name}", "-E")  # Cleans it.
+
+    def test_a_session_that_expires_at_once(self):
+        self.run_tool("mosquitto_sub", "-V", "5", "-i", "short", "-q", "1", "-t", "short", "-x", "0", "-E")
+        self.pub("short", "-q", "1", "-m", "lost")
+        self.run_tool("mosquitto_sub", "-V", "5", "-c", "-i", "short", "-q", "1", "-t", "other", "-W", "1", status=TIMED_OUT)
+
+    def test_addresses_and_names(self):
+        port = self.bus.ports["tcp"]
+        reader = self.sub("-t", "named/#", "-I", "prefix-", "-A", "127.0.0.2", "-q", "1")
+        url = f"mqtt://someone:secret@127.0.0.1:{port}/named/url"
+        done = subprocess.run(["mosquitto_pub", "-L", url, "-m", "x", "-q", "1"], capture_output=True, text=True, timeout=PATIENCE_S,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(reader.messages(1), ["named/url 1 0 x"])
+        self.run_tool("mosquitto_sub", "-t", "named/none", "-W", "1", status=TIMED_OUT)
+
+    def test_wills(self):
+        watcher = self.sub("-t", "will/#", "-q", "2")
+        for version in VERSIONS:
+            for qos, more in (("0", []), ("1", ["--will-retain"]), ("2", [])):
+                with self.subTest(version=version, qos=qos):
+                    topic = f"will/{version}/{qos}"
+                    # stdbuf replaces itself by mosquitto_sub: the signal meets the client.
+                    doomed = self.sub("-V", version, "-t", "x", "--will-topic", topic, "--will-payload", "gone", "--will-qos", qos, *more)
+                    doomed.close(signal.SIGKILL)
+                    self.assertEqual(watcher.messages(1), [f"{topic} {qos} 0 gone"])
+                    if more:
+                        self.assertEqual(self.run_tool("mosquitto_sub", "-t", topic, "-C", "1", "-F", "%r %p"), "1 gone\n")
+                        self.pub(topic, "-r", "-n")
+                        watcher.messages(1)
+        quiet = self.sub("-t", "x", "--will-topic", "will/end", "--will-payload", "gone")
+        quiet.close()  # SIGTERM: it says DISCONNECT.
+        self.pub("will/marker", "-q", "1", "-m", "end")
+        self.assertEqual(watcher.messages(1), ["will/marker 1 0 end"])
+
+    def test_properties_of_publish(self):
+        reader = self.sub("-V", "5", "-t", "props", "-q", "1", form="%j")
+        self.pub("props", "-V", "5", "-q", "1", "-m", "x", *sum((["-D", "publish", *words] for words in (
+            ["message-expiry-interval", "600"], ["content-type", "text/plain"], ["response-topic", "answers"],
+            ["correlation-data", "42"], ["payload-format-indicator", "1"], ["user-property", "b", "2"],
+            ["user-property", "a", "1"])), []))
+        got = json.loads(reader.messages(1)[0])["properties"]
+        self.assertLessEqual(got.pop("message-expiry-interval"), 600)
+        self.assertEqual(got, {"content-type": "text/plain", "response-topic": "answers", "correlation-data": "42",
+                               "payload-format-indicator": 1, "user-properties": {"b": "2", "a": "1"}})
+        self.pub("props", "-V", "5", "-q", "1", "-m", "alias", "--repeat", "3", "-D", "publish", "topic-alias", "1")
+        self.assertEqual([json.loads(line)["payload"] for line in reader.messages(3)], ["alias"] * 3)
+
+    def test_properties_of_other_packets(self):
+        reader = self.sub("-V", "5", "-t", "limits/#", "-q", "1", *sum((["-D", *words] for words in (
+            ["connect", "receive-maximum", "1"], ["connect", "maximum-packet-size", "100"], ["connect", "topic-alias-maximum", "5"],
+            ["connect", "session-expiry-interval", "60"], ["connect", "request-problem-information", "0"],
+            ["connect", "request-response-information", "1"], ["connect", "user-property", "a", "b"],
+            ["subscribe", "subscription-identifier", "7"], ["subscribe", "user-property", "a", "b"],
+            ["disconnect", "session-expiry-interval", "0"])), []), form="%t %p")
+        self.pub("limits/large", "-q", "1", "-m", "x" * 200)
+        for number in range(4):
+            self.pub("limits/small", "-q", "1", "-m", f"{number}")
+        self.assertEqual(reader.messages(4), [f"limits/small {number}" for number in range(4)])
+        self.assertEqual(reader.close(), 0)
+        watcher = self.sub("-V", "5", "-t", "will-props", "-q", "1", form="%j")
+        doomed = self.sub("-V", "5", "-t", "x", "--will-topic", "will-props", "--will-payload", "gone", "-D", "will", "content-type", "t",
+                          "-D", "will", "user-property", "n", "v", "-D", "will", "message-expiry-interval", "60")
+        doomed.close(signal.SIGKILL)
+        got = json.loads(watcher.messages(1)[0])["properties"]
+        self.assertLessEqual(got.pop("message-expiry-interval"), 60)
+        self.assertEqual(got, {"content-type": "t", "user-properties": {"n": "v"}})
+
+    def test_request_and_response(self):
+        for version in ("mqttv5", "mqttv311"):
+            for qos in "012":
+                with self.subTest(version=version, qos=qos):
+                    responder = self.sub("-V", version, "-t", f"ask/{version}", "-q", qos, form="%t %p")
+                    asker = subprocess.Popen(["mosquitto_rr", *self.server, "-V", version, "-t", f"ask/{version}", "-e", f"answer/{version}",
+                                              "-m", "question", "-q", qos, "-W", str(PATIENCE_S), "-i", f"rr-{qos}"],
+                                             stdout=subprocess.PIPE, text=True)
+                    self.assertEqual(responder.messages(1), [f"ask/{version} question"])
+                    self.pub(f"answer/{version}", "-q", qos, "-m", "answer")
+                    self.assertEqual(asker.communicate(timeout=PATIENCE_S)[0], "answer\n")
+                    self.assertEqual(asker.returncode, 0)
+                    responder.close()
+
+    def test_a_request_says_where_to_answer(self):
+        responder = self.sub("-V", "5", "-t", "ask", "-q", "1", form="%j")
+        asker = subprocess.Popen(["mosquitto_rr", *self.server, "-t", "ask", "-e", "answer", "-n", "-c", "-i", "rr", "-x", "60", "-D", "publish",
+                                  "correlation-data", "42", "-F", "%p %D", "-W", str(PATIENCE_S)], stdout=subprocess.PIPE, text=True)
+        self.assertEqual(json.loads(responder.messages(1)[0])["properties"], {"response-topic": "answer", "correlation-data": "42"})
+        self.pub("answer", "-V", "5", "-q", "1", "-m", "yes", "-D", "publish", "correlation-data", "42")
+        self.assertEqual(asker.communicate(timeout=PATIENCE_S)[0], "yes 42\n")
+
+    def test_shared_subscriptions_are_spread_or_refused(self):
+        """By `share.anonymous`; mosquitto_sub asks for them as for any other."""
+        refused = subprocess.run(["mosquitto_sub", *self.server, "-V", "5", "-t", "$share/g/shared", "-E", "-d"], capture_output=True, text=True,
+                                 timeout=PATIENCE_S, check=False)
+        self.assertIn("SUBACK", refused.stdout + refused.stderr)
+
+    def test_sys_topics(self):
+        self.assertRegex(self.run_tool("mosquitto_sub", "-t", "$SYS/broker/version", "-C", "1"), r"\S")
+
+
+if __name__ == "__main__":
+    os.environ["LC_ALL"] = "C.UTF-8"
+    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    unittest.main(argv=sys.argv[:1], verbosity=1)
