@@ -293,6 +293,31 @@ async def a_second_connection_takes_the_identifier_over(bus):
     await second.is_alive()
 
 
+@case("MQTT-3.1.4-3", "MQTT-3.2.2-3", "MQTT-3.1.2-5", "MQTT311-3.1.4-2", "MQTT311-3.2.2-2", "MQTT-4.4.0-1", "MQTT311-4.4.0-1")
+async def a_takeover_goes_on_with_the_session(bus):
+    who, publisher = bus.name(), await bus.connect()
+    first = await bus.durable(who)
+    await first.subscribe(bus.topic(), qos=1)
+    await publisher.publish(bus.topic(), b"in flight", 1)
+    await first.message(ack=False, dup=False)
+    second = await bus.durable(who)
+    if bus.version > 3:
+        equal(second.connack.session_present, True, "Session Present")
+    await second.message(payload=b"in flight", dup=True)
+    await first.closed((0x8E,))
+    await publisher.publish(bus.topic(), b"live", 1)
+    await second.message(payload=b"live")
+
+
+@case("MQTT-3.1.2-23", "MQTT-3.2.2-8")
+async def the_server_tells_another_session_expiry(bus):
+    """It may shorten what was asked for; then CONNACK says so, and never more."""
+    for expiry in (0, 1, 60, 0xFFFFFFFF):
+        client = await bus.connect(expiry=expiry)
+        said = client.connack.props.get("session_expiry", expiry)
+        expect(said <= expiry, f"asked for {expiry} s, told {said} s")
+
+
 @case("MQTT-3.1.2-22", "MQTT-3.2.2-22", "MQTT311-3.1.2-24")
 async def a_silent_client_is_closed_after_one_and_a_half_keep_alives(bus):
     watcher = await bus.connect()

@@ -275,3 +275,18 @@ async def every_answer_fits_the_clients_packet_size(bus):
         client.send(bad + codec.packet(codec.PINGREQ))
         while small(got := await client.packet()) and got.kind != codec.PINGRESP:
             pass
+
+
+@case("MQTT-3.2.2-15", "MQTT-4.13.1-1")
+async def a_packet_beyond_the_servers_maximum_closes(bus):
+    """One of that size is taken. The server need not wait for all of it, so the writing may break off."""
+    publisher = await bus.connect()
+    maximum = publisher.connack.props.get("maximum_packet_size")
+    if maximum is None or maximum > 4_000_000:
+        return  # It takes whatever the encoding can say.
+    room = maximum
+    while (over := len(codec.publish(5, bus.topic(), b"x" * room, 1, packet_id=1)) - maximum) > 0:
+        room -= over
+    await publisher.publish(bus.topic(), b"x" * room, 1)
+    publisher.send_publish(bus.topic(), b"x" * (room + 1), 1)
+    await publisher.closed((0x95,))

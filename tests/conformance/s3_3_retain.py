@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retained messages (5.0 section 3.3.1.3, 3.1.1 section 3.3.1.3), and what SUBSCRIBE says of them."""
+import asyncio
+
 import codec
-from client import equal
+from client import equal, expect
 from registry import case
 
 
@@ -135,6 +137,30 @@ async def retained_messages_keep_their_properties(bus):
     await reader.subscribe(bus.topic(), qos=1, props={"subscription_id": 5})
     got = await reader.message(payload=b"x", retain=True)
     equal(got.props, {**props, "subscription_id": [5]}, "properties")
+
+
+@case("MQTT-3.3.2-5", "MQTT-3.3.2-6")
+async def retained_messages_expire(bus):
+    publisher = await bus.connect()
+    await publisher.publish(bus.topic("short"), b"x", 1, retain=True, props={"message_expiry": 1})
+    await publisher.publish(bus.topic("long"), b"x", 1, retain=True, props={"message_expiry": 1000})
+    await asyncio.sleep(2.2)
+    reader = await bus.connect()
+    await reader.subscribe(bus.topic("+"), qos=1)
+    got = await reader.message(topic=bus.topic("long"))
+    expect(990 <= got.props.get("message_expiry", -1) <= 998, f"expiry {got.props} of 1000 after two seconds")
+    equal(await reader.heard(publisher), [], "messages beside")
+
+
+@case("MQTT-3.3.1-9", "MQTT-3.3.4-3")
+async def overlapping_subscriptions_give_their_own_copies(bus):
+    """Each subscription is given what is retained, under its own identifier."""
+    publisher, reader = await bus.connect(), await bus.connect()
+    await publisher.publish(bus.topic("a"), b"x", 1, retain=True)
+    for number, name in ((1, "a"), (2, "+")):
+        await reader.subscribe(bus.topic(name), qos=1, props={"subscription_id": number})
+        got = await reader.message(payload=b"x", retain=True)
+        expect(number in got.props.get("subscription_id", []), f"identifiers {got.props}")
 
 
 @case("MQTT-3.8.4-8", "MQTT311-3.8.4-6")
