@@ -140,7 +140,7 @@ async def properties_pass_unchanged(bus):
             equal(got.props, {k: v for k, v in props.items() if (k, v) != ("payload_format", 0)}, "properties")
 
 
-@case("MQTT-3.3.2-13", "MQTT-3.3.2-14", "MQTT-3.3.2-19", "MQTT-1.5.7-1", "MQTT-3.3.4-6", "MQTT-4.13.1-1")
+@case("MQTT-3.3.2-13", "MQTT-3.3.2-14", "MQTT-3.3.2-19", "MQTT-1.5.7-1", "MQTT-4.13.1-1")
 async def bad_properties_close(bus):
     def with_props(props):
         return codec.publish(5, bus.topic(), b"x", props=props)
@@ -148,9 +148,14 @@ async def bad_properties_close(bus):
         "Response Topic with #": {"response_topic": "a/#"}, "Response Topic with +": {"response_topic": "+/a"},
         "Response Topic, no UTF-8": {"response_topic": b"\xff"}, "Content Type, no UTF-8": {"content_type": b"\xff"},
         "Content Type with U+0000": {"content_type": b"\0"}, "User Property, no UTF-8": {"user": (b"\xed\xa0\x80", "v")},
-        "a Subscription Identifier": {"subscription_id": 1}, "Payload Format 2": {"payload_format": 2},
+        "Payload Format 2": {"payload_format": 2},
         "two Message Expiries": codec.property_bytes("message_expiry", 9) * 2, "a property of CONNECT": {"session_expiry": 1},
         "two Content Types": codec.property_bytes("content_type", "a") * 2}.items()}, (0x81, 0x82, 0x90, 0x99))
+
+
+@case("MQTT-3.3.4-6", "MQTT-4.13.1-1")
+async def a_clients_subscription_identifier_closes(bus):
+    await close_each(bus, {"a Subscription Identifier": codec.publish(5, bus.topic(), b"x", props={"subscription_id": 1})})
 
 
 @case("MQTT-3.3.2-5")
