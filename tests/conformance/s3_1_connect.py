@@ -327,15 +327,15 @@ async def a_silent_client_is_closed_after_one_and_a_half_keep_alives(bus):
     begun = clock()
     await client.closed((0x8D,))
     passed = clock() - begun
-    expect(0.9 < passed < 6, f"closed after {passed:.2f} s with a keep-alive of 1 s")
+    expect(0.9 < passed < 10, f"closed after {passed:.2f} s with a keep-alive of 1 s")
     await watcher.message(topic=bus.topic("will"), payload=b"silent")
 
 
 @case("MQTT-3.1.2-22", "MQTT311-3.1.2-24", "MQTT-3.12.4-1", "MQTT311-3.12.4-1")
 async def pings_keep_a_client_alive(bus):
-    client = await bus.connect(keep_alive=1)
-    for _ in range(6):
-        await asyncio.sleep(0.5)
+    client = await bus.connect(keep_alive=2)
+    for _ in range(7):
+        await asyncio.sleep(0.6)
         equal(await client.is_alive(), [], "packets before PINGRESP")
 
 
