@@ -6,12 +6,16 @@ A row for each case in which one of the two does what a statement does not allow
 did, and the statement by which the other is right.
 """
 import argparse
+import asyncio
 import json
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
+
+import choices
+import targets
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -30,6 +34,16 @@ named; the rest are what the case asks as well. `5.0`, `3.1.1`, `3.1`: the versi
 """
 
 
+CHOICES = """
+## Where the standards leave a choice
+
+Nobody is wrong here; it is what one meets when one replaces the other.
+
+| what | Firehose | mosquitto |
+|---|---|---|
+"""
+
+
 def run(server):
     """Results by (case, version, transport)."""
     with tempfile.TemporaryDirectory() as folder:
@@ -37,6 +51,15 @@ def run(server):
         flags = [flag for name in TRANSPORTS for flag in ("--transport", name)]
         subprocess.run([sys.executable, HERE / "run.py", *server, *flags, "--json", file], stdout=subprocess.DEVNULL, check=False)
         return {(one["case"], one["version"], one["transport"]): one for one in json.loads(file.read_text())}
+
+
+def chosen(start):
+    """What a server chose, by question."""
+    target = start()
+    try:
+        return asyncio.run(choices.answers(target))
+    finally:
+        target.stop()
 
 
 def plain(failure):
@@ -80,9 +103,11 @@ def main():
     results = {"firehose": run(["--firehose", program]), "mosquitto": run(["--mosquitto"])}
     mosquitto = subprocess.run(["mosquitto", "-h"], capture_output=True, text=True, check=False).stdout.splitlines()[0]
     table = list(rows(results))
+    ours, theirs = chosen(lambda: targets.Firehose(program)), chosen(targets.Mosquitto)
+    choice = [f"| {text} | {ours[text]} | {theirs[text]} |\n" for text in ours if ours[text] != theirs[text]]
     OUT.write_text(HEAD.format(firehose=f"Firehose {(ROOT / 'VERSION').read_text().strip()}", mosquitto=mosquitto,
-                               runs=len(results["firehose"])) + "".join(table))
-    print(f"{OUT}: {len(table)} rows")
+                               runs=len(results["firehose"])) + "".join(table) + CHOICES + "".join(choice))
+    print(f"{OUT}: {len(table)} and {len(choice)} rows")
 
 
 if __name__ == "__main__":
