@@ -466,6 +466,36 @@ TEST(Recovery, ABlockThatWasGivenUpDoesNotComeBackWhenTheNextSegmentIsGone) {
     }
 }
 
+TEST(Recovery, AnEndThatAPowerCutBringsBackDoesNotCount) {
+    MemoryFileSystem files;
+    StandingClock clock;
+    {
+        Life life{files, clock};
+        for (const char* payload : {"one", "two"}) {
+            life.append({payload});
+            life.write();
+        }
+    }
+    const Folder whole = folder_of(files);
+    // As if "two" had never become durable: its file was cut, and the log went on after a crash.
+    const std::string first = segment_name(1, false);
+    const std::size_t one =
+        kSegmentHeaderBytes + (whole.at(first).size() - kSegmentHeaderBytes) / 2;
+    files.cut_at(*files.number_of(first), one);
+    {
+        Life life{files, clock};
+        life.append({"three"});
+        life.write();
+    }
+    // The cut itself was not durable.
+    const auto file = files.open(first);
+    ASSERT_TRUE(file.has_value());
+    ASSERT_TRUE(write_all(**file, 0, ByteSpan{whole.at(first)}).has_value());
+    const Content content = content_of(folder_of(files));
+    EXPECT_EQ(content.payloads(), (std::set<std::string>{"one", "three"}));
+    EXPECT_EQ(content.records.count(2), 0u);
+}
+
 /// Lives under a seed, with power cuts and kills at any moment, recoveries cut off, failing disks.
 class ManyLives : public ::testing::TestWithParam<std::uint64_t> {};
 

@@ -78,6 +78,7 @@ void SegmentStore::take_over(KeptLog& kept) {
             state.segments.push_back(
                 std::make_unique<Segment>(Segment{.kept = std::move(segment)}));
         }
+        if (!state.segments.empty()) stored_end_ = kept.end_seq;
     });
 }
 
@@ -178,6 +179,7 @@ IoResult SegmentStore::open_segment(Seq first, WallTime time) {
     auto file = create_file(name, has_room);
     if (!file) return Failure{file.error()};
     const Seq limit = options_.is_kept ? reserve(first) : Seq{};
+    first = std::min(first, stored_end_.value_or(first));
     auto segment = std::make_unique<Segment>(Segment{.kept = {.name = name,
                                                               .file = std::move(*file),
                                                               .header = {.salt = random_.next(),
@@ -260,6 +262,7 @@ IoResult SegmentStore::write_batch(std::span<const BlockRef> blocks) {
         if (auto done = sync(*segment.file); !done) return done;
     }
     durable_limit_ = limit;
+    if (options_.is_kept) stored_end_ = blocks.back()->end_seq();
     state_.with([&](State& state) {
         segment.bytes = segment.disk_bytes = end;
         segment.end_seq = blocks.back()->end_seq();

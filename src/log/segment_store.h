@@ -79,7 +79,9 @@ public:
     /// Writes the blocks in order; all or, after an error, the first `written` of them. Kept
     /// blocks that are counted there are durable.
     [[nodiscard]] IoResult write(std::span<const BlockRef> blocks, std::size_t& written);
-    /// A new segment whose blocks begin at `first` or later. Also renews the reservation.
+    /// A new segment whose blocks begin at `first` or later. Also renews the reservation. A kept
+    /// one counts from where the last kept block ends: so nothing that a failed write left in an
+    /// earlier file counts, whatever a power cut does to its end.
     [[nodiscard]] IoResult open_segment(Seq first, WallTime time);
     /// Closes the open segment if it has blocks and is older than `segment_age`, or is to be
     /// erased from.
@@ -208,6 +210,7 @@ private:
     std::uint64_t log_id_ = 0;
     std::uint64_t last_number_ = 0;
     Seq durable_limit_{};
+    std::optional<Seq> stored_end_;  // Of the last kept block.
 };
 
 }  // namespace firehose::log
