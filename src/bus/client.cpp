@@ -58,7 +58,7 @@ void Client::detach() {
 void Client::attach() {
     FH_ASSERT(mode_ == ReadMode::behind && cursor_ >= limit());
     FH_ASSERT(!output_.unfinished());
-    fetched_.clear();
+    forget_fetched();
     if (subscriptions().is_empty()) {
         mode_ = ReadMode::idle;
     } else if (is_feedable()) {
@@ -72,7 +72,16 @@ void Client::attach() {
     }
 }
 
+void Client::forget_fetched() {
+    fetched_.clear();
+    fetched_to_ = {};
+}
+
 void Client::reselect() {
+    // What was read for the old filters may lack what the new ones want.
+    forget_fetched();
+    is_fetch_stale_ = awaits_disk_;
+    interest_.reset();
     detach();
     reads_durable_ = wants_durable();
     if (cursor_ >= limit() && !output_.unfinished()) {

@@ -13,6 +13,7 @@
 #include "bus/output.h"
 #include "bus/sys_topics.h"
 #include "log/block.h"
+#include "log/log.h"
 #include "session/subscriptions.h"
 
 /// One connected reader of the log: what MQTT clients and HTTP event streams have in common.
@@ -130,12 +131,18 @@ protected:
     Output output_;
 
     ReadMode mode_ = ReadMode::idle;
-    bool reads_durable_ = false;          // wants_durable() when the way to read was chosen.
-    Seq cursor_{};                        // Behind only.
-    Seq wanted_from_{};                   // Tail: it has been handed everything before.
+    bool reads_durable_ = false;  // wants_durable() when the way to read was chosen.
+    Seq cursor_{};                // Behind only.
+    Seq wanted_from_{};           // Tail: it has been handed everything before.
+    void forget_fetched();
+
     std::vector<log::BlockRef> fetched_;  // Read for us from disk; emptied by the next pull.
-    Seq fetched_from_{};                  // They hold everything from here on, to their end.
+    Seq fetched_from_{};                  // They hold all that is wanted from here on,
+    Seq fetched_to_{};                    // up to here.
     bool awaits_disk_ = false;
+    bool is_fetch_stale_ = false;  // What is awaited was asked for before subscriptions changed.
+    /// What is asked for; null inside: everything. Made when it is needed.
+    std::optional<std::shared_ptr<const log::TopicInterest>> interest_;
     bool awaits_durable_ = false;  // In the shard's list of clients to pull on progress.
     bool is_blocked_ = false;      // The socket is full.
     bool is_queued_ = false;       // In the shard's list of clients to pull.

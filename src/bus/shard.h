@@ -187,7 +187,7 @@ private:
     [[nodiscard]] Pulled pull_block(Client& client, const log::Block& block);
     enum class Lookup : std::uint8_t { found, later, gone };
     [[nodiscard]] Lookup look_up(Client& client, Seq seq, log::BlockRef& block, std::size_t& index);
-    void request(Client& client, Seq from);
+    void request(Client& client, Seq from, std::shared_ptr<const log::TopicInterest> interest);
     [[nodiscard]] static PlacedRecord placed(const log::Block& block, std::size_t index);
     /// Taken back by the operator: no door gives it out (rule **Taking something back**).
     [[nodiscard]] bool is_erased(const PlacedRecord& placed) const;

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "bus/filter_interest.h"
 #include "bus/mqtt_client.h"
 #include "bus/shard.h"
 
@@ -267,14 +268,17 @@ void Shard::hear_answers() {
         Client* client = find(static_cast<ConnectionId>(answer.cookie));
         if (client == nullptr) continue;
         client->awaits_disk_ = false;
-        client->fetched_ = std::move(answer.blocks);
+        if (!std::exchange(client->is_fetch_stale_, false)) {
+            client->fetched_ = std::move(answer.blocks);
+            client->fetched_to_ = answer.up_to;
+        }
         queue_pull(*client);
     }
 }
 
 void Shard::forget_fetched() {
     hear_answers();
-    for (auto& [id, client] : clients_) client->fetched_.clear();
+    for (auto& [id, client] : clients_) client->forget_fetched();
 }
 
 /// The record at `seq`, if its block is in memory or was fetched; else asks for it.
@@ -289,7 +293,7 @@ Shard::Lookup Shard::look_up(Client& client, Seq seq, log::BlockRef& block, std:
     log::ReadStatus status = log::ReadStatus::blocks;
     if (blocks.empty()) status = shared_.log.read(seq, 1, blocks);
     if (status == log::ReadStatus::not_in_memory) {
-        if (!client.awaits_disk_) request(client, seq);
+        if (!client.awaits_disk_) request(client, seq, nullptr);
         return Lookup::later;
     }
     if (status != log::ReadStatus::blocks || !holds(blocks.front())) return Lookup::gone;
@@ -298,9 +302,11 @@ Shard::Lookup Shard::look_up(Client& client, Seq seq, log::BlockRef& block, std:
     return is_erased(placed(*block, index)) ? Lookup::gone : Lookup::found;
 }
 
-void Shard::request(Client& client, Seq from) {
-    client.awaits_disk_ = shared_.log.request(reader_, from, shared_.settings.pull_bytes_per_turn,
-                                              static_cast<std::uint64_t>(client.id()));
+void Shard::request(Client& client, Seq from, std::shared_ptr<const log::TopicInterest> interest) {
+    client.forget_fetched();
+    client.awaits_disk_ =
+        shared_.log.request(reader_, from, shared_.settings.pull_bytes_per_turn,
+                            static_cast<std::uint64_t>(client.id()), std::move(interest));
     client.fetched_from_ = from;
     if (!client.awaits_disk_) queue_pull(client);  // Its queue is full: try again next turn.
 }
@@ -348,18 +354,25 @@ Pulled Shard::pull_log(Client& client) {
     const Seq limit = client.limit();
     while (client.cursor_ < limit) {
         std::vector<log::BlockRef> blocks = std::exchange(client.fetched_, {});
+        Seq up_to = std::exchange(client.fetched_to_, {});
         // What was fetched for a packet to send again may begin after the cursor.
-        if (client.cursor_ < client.fetched_from_) blocks.clear();
+        if (client.cursor_ < client.fetched_from_) {
+            blocks.clear();
+            up_to = {};
+        }
         std::erase_if(blocks,
                       [&](const auto& block) { return block->end_seq() <= client.cursor_; });
-        if (blocks.empty()) {
+        if (blocks.empty() && up_to <= client.cursor_) {
             switch (shared_.log.read(client.cursor_, quantum, blocks)) {
                 case log::ReadStatus::blocks:
                     break;
                 case log::ReadStatus::at_end:
                     return Pulled::waits;
                 case log::ReadStatus::not_in_memory:
-                    request(client, client.cursor_);
+                    if (!client.interest_) {
+                        client.interest_ = FilterInterest::of(client.subscriptions());
+                    }
+                    request(client, client.cursor_, *client.interest_);
                     return Pulled::waits;
                 case log::ReadStatus::too_old: {
                     const Seq oldest = shared_.log.oldest();
@@ -376,6 +389,8 @@ Pulled Shard::pull_log(Client& client) {
             if (size >= quantum) return Pulled::again;
             quantum -= size;
         }
+        // What follows the last block, and is not wanted.
+        client.cursor_ = std::max(client.cursor_, std::min(up_to, limit));
     }
     client.attach();
     return Pulled::done;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/locked.h"
 #include "base/time.h"
 #include "base/waker.h"
 #include "log/block.h"
@@ -42,11 +43,26 @@ enum class ReadStatus : std::uint8_t {
 enum class ReaderId : std::uint32_t {};
 
 /// Which topics a reader that is behind looks for: lets what reads history skip the rest by its
-/// index. Called from reader threads; immutable.
+/// index. Called from reader threads; what it wants does not change.
 class TopicInterest {
 public:
+    TopicInterest() = default;
     virtual ~TopicInterest() = default;
+    TopicInterest(const TopicInterest&) = delete;
+    TopicInterest& operator=(const TopicInterest&) = delete;
+
     [[nodiscard]] virtual bool wants(std::string_view topic) const = 0;
+
+    /// Which frames of the segment that was read last hold something of it: who reads on asks the
+    /// segment's dictionary once.
+    struct Frames {
+        std::uint64_t segment = 0;  // As its cache counts them; 0: none.
+        std::shared_ptr<const std::vector<bool>> wanted;
+    };
+    [[nodiscard]] Locked<Frames>& frames() const noexcept { return frames_; }
+
+private:
+    mutable Locked<Frames> frames_;
 };
 /// Whether a message of the block has a topic that is wanted, or the block has a gap record: that
 /// is for everybody.

@@ -28,15 +28,12 @@ public:
     Read read(File& file, Seq from, std::size_t bytes_max, const TopicInterest* interest) override {
         Read result;
         const auto table = frames(file, result.read);
-        std::vector<bool> wanted;
-        if (interest != nullptr) {
-            wanted = frames_wanted(*topics(file), facts_, *table, *interest);
-        }
+        const auto is_wanted = interest == nullptr ? nullptr : wanted(file, *table, *interest);
         std::size_t taken = 0;
         std::size_t plain = 0;
         result.up_to = facts_.header().end_seq;
         for (std::size_t i = table->frame_of(from); i < table->frames.size(); ++i) {
-            if (interest != nullptr && !wanted[i]) continue;
+            if (interest != nullptr && !(*is_wanted)[i]) continue;
             if (plain >= kPlainBytesMax) {
                 result.up_to = table->frames[i].first_seq;
                 return result;
@@ -78,6 +75,20 @@ private:
         read.read_errors += table->read_errors;
         if (table->read_errors == 0) cache_.keep({id_, kTable}, table, table->memory_bytes());
         return table;
+    }
+
+    /// A table that was made again is another one each time, so it is not kept.
+    [[nodiscard]] std::shared_ptr<const std::vector<bool>> wanted(File& file,
+                                                                  const SealedFrames& table,
+                                                                  const TopicInterest& interest) {
+        const auto known = interest.frames().with([](const auto& frames) { return frames; });
+        if (known.segment == id_ && !table.is_rebuilt) return known.wanted;
+        auto made = std::make_shared<const std::vector<bool>>(
+            frames_wanted(*topics(file), facts_, table, interest));
+        if (!table.is_rebuilt) {
+            interest.frames().with([&](auto& frames) { frames = {id_, made}; });
+        }
+        return made;
     }
 
     [[nodiscard]] std::shared_ptr<const TopicDictionary> topics(File& file) {
