@@ -115,12 +115,13 @@ std::optional<std::string> check_publisher(const std::vector<Sent>& sent,
     std::map<int, int> times;  // Of ours, in the log.
     std::set<std::uint64_t> kept;
     for (const Seen& record : log) kept.insert(record.seq);
-    std::set<int> taken_once;
+    std::set<int> taken_once;  // Or refused once.
     for (const Seen& record : ever) {
         if (!kept.contains(record.seq)) taken_once.insert(record.number);
     }
     std::map<std::string, int> clears;
     for (const Sent& publish : sent) {
+        if (publish.may_come_late) taken_once.insert(publish.number);
         if (publish.number != kClear) times.emplace(publish.number, 0);
     }
     int newest = kNobodys;

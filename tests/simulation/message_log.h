@@ -29,6 +29,9 @@ struct Sent {
     bool is_refused = false;
     /// The server forgot the session in between: QoS 2 may have become two.
     bool may_repeat = false;
+    /// Its connection ended after the disk had taken nothing for a while: perhaps it was refused,
+    /// did not hear of it, and came again behind later ones.
+    bool may_come_late = false;
     /// Acknowledged before it was durable, as the listener says, and then the server died.
     bool is_unpromised = false;
 };

@@ -72,7 +72,10 @@ void Publisher::on_published(const client::Published& published) {
     if (sent.qos != 0) stage_.figures.add(Counted::acknowledged);
 }
 
-void Publisher::on_disconnected(bool) {}
+void Publisher::on_disconnected(bool) {
+    if (stage_.figures[Counted::degraded] == 0) return;
+    for (auto& [token, pending] : pending_) sent_[pending.index].may_come_late = true;
+}
 
 void Publisher::on_crash() {
     for (const auto& [token, pending] : pending_) {

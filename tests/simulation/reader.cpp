@@ -2,8 +2,11 @@
 #include "simulation/reader.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
+
+#include "topic/topic_filter.h"
 
 namespace firehose::simulation {
 namespace {
@@ -155,6 +158,8 @@ std::optional<std::string> Reader::waits_for() const {
 }
 
 std::optional<std::string> Reader::check(const Records& records) {
+    const std::vector<Seen> kept = matching(records.kept);
+    const std::vector<Seen> ever = matching(records.ever);
     for (Reading& reading : readings_) {
         if (reading.is_doubtful) continue;
         reading.is_complete = &reading == &readings_.back();
@@ -163,14 +168,21 @@ std::optional<std::string> Reader::check(const Records& records) {
         if (is_tail ? stage_.may_drop : stage_.may_forget) {
             reading.overrun_below = std::max(stage_.oldest_ever, number(stage_.log->oldest()));
         }
-        if (auto problem = check_reader(reading, is_tail ? records.ever : records.kept)) {
+        if (auto problem = check_reader(reading, is_tail ? ever : kept)) {
             return problem;
         }
     }
     // A value that came live may have been overrun.
     const bool is_overrun = number(stage_.log->oldest()) > connected_at_;
     if (!part_.checks_copies || is_overrun) return {};
-    return check_retained(reading().with_copies, records.kept, records.blurred);
+    return check_retained(reading().with_copies, kept, records.blurred);
+}
+
+std::vector<Seen> Reader::matching(const std::vector<Seen>& records) const {
+    std::vector<Seen> found;
+    std::copy_if(records.begin(), records.end(), std::back_inserter(found),
+                 [&](const Seen& record) { return topic::matches(part_.filter, record.topic); });
+    return found;
 }
 
 }  // namespace firehose::simulation

@@ -23,6 +23,7 @@ public:
         Session session = Session::none;
         int qos = 0;
         bool checks_copies = false;  // Of its last connection.
+        std::string filter = "#";
     };
 
     Reader(Stage& stage, SimClient::Options options, Part part);
@@ -39,6 +40,8 @@ private:
     void begin_reading();
     [[nodiscard]] Reading& reading() { return readings_.back(); }
     [[nodiscard]] bool keep(const Seen& seen);
+    /// Those that it subscribed to.
+    [[nodiscard]] std::vector<Seen> matching(const std::vector<Seen>& records) const;
     [[nodiscard]] bool may_have_expired() const;
     /// Perhaps another session than before.
     void doubt();

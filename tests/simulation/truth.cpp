@@ -59,9 +59,10 @@ void Truth::on_recovered(const std::set<std::uint64_t>& seqs, Seq oldest, Seq du
     gaps_.erase(gaps_.lower_bound(number(durable)), gaps_.end());
     const std::uint64_t found = seqs.empty() ? UINT64_MAX : *seqs.begin();
     for (auto& [seq, fact] : facts_) {
-        if (seqs.contains(seq) || fact.is_lost) continue;
+        if (seqs.contains(seq) || fact.is_lost || fact.is_dropped) continue;
         if (seq < number(durable)) {
-            if (seq < number(oldest) && seq < found) continue;
+            fact.is_dropped = seq < number(oldest) && seq < found;
+            if (fact.is_dropped) continue;
             // What was given up while nothing could be stored is in a gap from before.
             const bool may_go = fact.message && fact.message->qos == 0 && is_in_gap(seq);
             if (!may_go) fail("seq " + std::to_string(seq) + " was durable, and a crash took it");
@@ -88,7 +89,8 @@ Seq Truth::end() const noexcept {
 std::vector<Seen> Truth::messages() const {
     std::vector<Seen> messages;
     for (const auto& [seq, fact] : facts_) {
-        if (fact.message && !fact.is_lost && !is_in_gap(seq)) messages.push_back(*fact.message);
+        const bool is_kept = fact.is_dropped || (!fact.is_lost && !is_in_gap(seq));
+        if (fact.message && is_kept) messages.push_back(*fact.message);
     }
     return messages;
 }
@@ -127,7 +129,8 @@ std::optional<std::string> Truth::check_holes(const std::set<std::uint64_t>& seq
             continue;
         }
         if (!is_in_gap(seq)) return what + " is gone, and no gap says so";
-        const bool may_go = fact.is_lost || (fact.message && fact.message->qos == 0);
+        const bool may_go =
+            fact.is_lost || fact.is_dropped || (fact.message && fact.message->qos == 0);
         if (!may_go) return what + " was not lost at a crash, and is gone";
     }
     return {};

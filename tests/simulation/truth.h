@@ -55,6 +55,7 @@ private:
         WallTime time{};
         std::optional<Seen> message;  // Nothing: a control record.
         bool is_lost = false;
+        bool is_dropped = false;  // By retention. A power cut may bring it back.
     };
 
     using Facts = std::map<std::uint64_t, Fact>;

@@ -67,6 +67,8 @@ private:
     void break_something();
     void mend();
     void look_at_disk();
+    /// By a log that is full; in this life of the server or before.
+    [[nodiscard]] bool has_refused_blocks() const;
 
     // The lives of the server. (lives.cpp)
     void start(const Stop& before);
