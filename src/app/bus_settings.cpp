@@ -26,11 +26,13 @@ bus::Settings bus_settings(const config::Settings& s) {
     };
     return {
         .packet_bytes_max = static_cast<std::uint32_t>(s.limits.packet_bytes_max),
+        .input_bytes_max = s.limits.input_bytes_max,
         .connections_max = s.limits.connections_max,
         .subscriptions_max = s.limits.subscriptions_max,
         .topic_levels_max = s.limits.topic_levels_max,
         .connect_timeout = s.limits.connect_timeout,
         .publish_inflight_max = static_cast<std::uint16_t>(s.publish.inflight_max),
+        .publish_held_max = s.publish.held_max,
         .publish_stall_max = s.publish.stall_max,
         .replies_bytes_max = s.connection.replies_max,
         .owed_refs = s.session.owed_refs,

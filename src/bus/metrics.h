@@ -52,6 +52,7 @@ struct Metrics {
     Counter members_fallen_out;
     Counter catch_up_reads;
     Counter too_large;
+    Counter input_excesses;  // Ended because limits.input_bytes_max was passed.
     Counter event_streams;
 };
 

@@ -59,6 +59,7 @@ void MqttClient::on_bytes(ByteSpan bytes) {
     } else {
         consume(bytes);
     }
+    note_input();
 }
 
 void MqttClient::on_websocket_bytes(ByteSpan bytes) {
@@ -332,6 +333,17 @@ void MqttClient::release() {
     if (keep_alive_) keep_alive_->on_released(shard_.now());
     stream_->set_reading(true);
     consume({});
+    note_input();
+}
+
+void MqttClient::note_input() {
+    const bool is_debtor = hold_ == Hold::none || hold_ == Hold::replies;
+    shard_.input_.note(input_account_, id_, is_closing_ ? 0 : input_.size(), is_debtor);
+}
+
+void MqttClient::on_input_excess() {
+    shard_.metrics_.input_excesses.add();
+    std::ignore = disconnect(mqtt::ReasonCode::quota_exceeded, "");
 }
 
 // The end.
@@ -374,12 +386,15 @@ void MqttClient::on_drain() {
 void MqttClient::on_closed(const std::string& reason) {
     FH_LOG(debug, "connection_closed", {"client", identity().client_id}, {"reason", reason});
     if (!is_closing_) end_session_part(session::ConnectionEnd::lost);
+    shard_.input_.note(input_account_, id_, 0, false);
     shard_.bury(*this);
 }
 
 void MqttClient::end(session::ConnectionEnd how, bool is_polite) {
     if (is_closing_) return;
     end_session_part(how);
+    input_ = {};
+    shard_.input_.note(input_account_, id_, 0, false);
     if (!is_polite) {
         shard_.bury(*this);
         return;

@@ -7,6 +7,7 @@
 
 #include "bus/authenticator.h"
 #include "bus/client.h"
+#include "bus/input_budget.h"
 #include "bus/retained_view.h"
 #include "bus/session_store.h"
 #include "bus/settings.h"
@@ -62,6 +63,8 @@ public:
     void on_refused(log::Ticket ticket);
     /// At the end of a turn in which it was held: goes on reading if the reason is gone.
     void on_maybe_released();
+    /// More input than all clients may leave unfinished waits, and this one's longest.
+    void on_input_excess();
     /// Another connection took the session over [MQTT-3.1.4-3].
     void on_taken_over();
     void send_sys(const SysTopics::Values& values, const std::vector<std::string>* only) override;
@@ -90,6 +93,8 @@ private:
                                   session::ConnectionEnd end = session::ConnectionEnd::lost);
     [[nodiscard]] Flow hold_back(Hold reason);
     void release();
+    /// Tells the shard's budget what waits in the input.
+    void note_input();
     [[nodiscard]] Flow on_disconnect(const mqtt::Disconnect& packet);
     template <class Packet>
     void send(const Packet& packet);
@@ -153,6 +158,7 @@ private:
     Hold hold_ = Hold::none;
     MonotonicTime held_since_;
     ByteBuffer input_;
+    InputBudget::Account input_account_;
     ByteBuffer scratch_;  // One encoded packet; empty between packets.
 
     // From CONNECT on.

@@ -160,9 +160,10 @@ bool MqttClient::take_session() {
     connack_ticket_ = shard_.is_awaited(session->recorded) ? session->recorded : log::Ticket{};
     const bool is_recorded = session->is_durable();
     const bool answers_at_placed = durability_ == Durability::memory;
-    session->inbound.on_connected(
-        terms_.version, terms_.inbound_window,
-        {.is_recorded = is_recorded, .answers_at_placed = answers_at_placed});
+    session->inbound.on_connected(terms_.version, terms_.inbound_window,
+                                  {.is_recorded = is_recorded,
+                                   .answers_at_placed = answers_at_placed,
+                                   .held_max = shard_.settings().publish_held_max});
     session->outbound.on_connected(terms_.outbound_window, is_recorded);
     if (answers_at_placed) ++shard_.answered_at_placed_;
     session_ = session;

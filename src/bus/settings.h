@@ -28,13 +28,15 @@ enum class Durability : std::uint8_t {
 }
 
 struct Settings {
-    std::uint32_t packet_bytes_max = 2'000'000;   // limits.packet_bytes_max
-    std::uint32_t connect_bytes_max = 64 * 1024;  // Of the first packet.
-    std::size_t connections_max = 15'000;         // limits.connections_max
-    std::size_t subscriptions_max = 1'000;        // limits.subscriptions_max, a session.
-    std::size_t topic_levels_max = 200;           // limits.topic_levels_max
+    std::uint32_t packet_bytes_max = 2'000'000;      // limits.packet_bytes_max
+    std::uint32_t connect_bytes_max = 64 * 1024;     // Of the first packet.
+    std::size_t input_bytes_max = 64 * 1024 * 1024;  // limits.input_bytes_max, a shard.
+    std::size_t connections_max = 15'000;            // limits.connections_max
+    std::size_t subscriptions_max = 1'000;           // limits.subscriptions_max, a session.
+    std::size_t topic_levels_max = 200;              // limits.topic_levels_max
     std::chrono::microseconds connect_timeout = std::chrono::seconds{10};
     std::uint16_t publish_inflight_max = 64;  // publish.inflight_max
+    std::size_t publish_held_max = 1'000;     // publish.held_max, QoS 2 ids of a session.
     std::chrono::microseconds publish_stall_max = std::chrono::seconds{10};
     std::size_t replies_bytes_max = 64 * 1024;         // connection.replies_max
     std::size_t owed_refs = 256;                       // session.owed_refs

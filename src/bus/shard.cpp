@@ -24,6 +24,7 @@ Shard::Shard(Shared shared, Waker& waker)
       durable_position_(std::min(tail_position_, shared_.log.durable_end())),
       sessions_(shared_.publisher_seed, shared_.settings.owed_refs),
       feeds_(shared_.settings.feed_window_bytes),
+      input_(shared_.settings.input_bytes_max),
       session_rows_(waker),
       publishes_(kMailboxCapacity, &waker),
       auth_replies_(kMailboxCapacity, &waker) {}
@@ -94,6 +95,9 @@ void Shard::end_turn() {
     }
     for (const ConnectionId id : std::exchange(held_, {})) {
         if (Client* client = find(id)) static_cast<MqttClient&>(*client).on_maybe_released();
+    }
+    while (const auto id = input_.excess()) {
+        static_cast<MqttClient&>(*find(*id)).on_input_excess();
     }
     trim_feeds();
     graveyard_.clear();

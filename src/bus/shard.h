@@ -19,6 +19,7 @@
 #include "bus/entrance.h"
 #include "bus/erasure.h"
 #include "bus/feed_table.h"
+#include "bus/input_budget.h"
 #include "bus/metrics.h"
 #include "bus/retained_view.h"
 #include "bus/session_rows.h"
@@ -254,6 +255,7 @@ private:
 
     SessionStore sessions_;
     FeedTable feeds_;
+    InputBudget input_;
     std::vector<Feed*> feeds_without_members_;
     TailIndex index_;          // Of the tail: feeds, and clients at QoS 0 that read by themselves.
     TailIndex durable_index_;  // Clients that read what is durable.

@@ -177,6 +177,15 @@ constexpr Option kOptions[] = {
      .max = 16_MiB,
      .field = &at<&Settings::limits, &LimitSettings::packet_bytes_max>,
      .doc = "Largest MQTT packet that a client may send; a source's record obeys it too."},
+    {.key = "limits.input_bytes_max",
+     .type = Bytes{},
+     .value = 64_MiB,
+     .min = 16_MiB,
+     .max = 64_GiB,
+     .field = &at<&Settings::limits, &LimitSettings::input_bytes_max>,
+     .doc = "What all MQTT clients together have sent of packets that are not complete, or not yet "
+            "executed. Past it the client that has left a packet unfinished longest, or does not "
+            "read its answers, is disconnected."},
     {.key = "limits.connections_max",
      .type = Count{},
      .value = 10'000,
@@ -221,6 +230,15 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::publish, &PublishSettings::inflight_max>,
      .doc = "QoS 1 and 2 messages of an MQTT 3.1.1 publisher that are not acknowledged yet. At the "
             "bound its socket is not read."},
+    {.key = "publish.held_max",
+     .type = Count{},
+     .value = 1'000,
+     .min = 20,
+     .max = 65'535,
+     .field = &at<&Settings::publish, &PublishSettings::held_max>,
+     .doc =
+         "QoS 2 messages of one session between PUBLISH and PUBREL. A publisher that begins more "
+         "and releases none is disconnected."},
     {.key = "publish.stall_max",
      .type = Duration{},
      .value = 10s,

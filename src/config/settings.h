@@ -88,6 +88,7 @@ struct AuthSettings {
 
 struct LimitSettings {
     std::uint64_t packet_bytes_max = 0;
+    std::uint64_t input_bytes_max = 0;  // Of all clients.
     std::uint64_t connections_max = 0;
     std::uint64_t subscriptions_max = 0;  // In one session.
     std::uint64_t topic_levels_max = 0;
@@ -97,6 +98,7 @@ struct LimitSettings {
 
 struct PublishSettings {
     std::uint64_t inflight_max = 0;
+    std::uint64_t held_max = 0;
     Microseconds stall_max{0};
 };
 

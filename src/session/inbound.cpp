@@ -73,6 +73,7 @@ Verdict Inbound::on_publish(Qos qos, std::uint16_t packet_id) {
             }
             return Verdict::repeat;  // [MQTT-4.3.3-10] [MQTT311-4.3.3-2]
         }
+        if (held_.size() >= mode_.held_max) return Verdict::exceeded;
     }
     if (is_full) return Verdict::exceeded;
     if (counts) ++counted_;

@@ -27,14 +27,15 @@
 /// when the record's ticket is durable (rule **What a session may not forget**).
 /// Threads:   belongs to its session. Cost: O(1) but on_refused; 56 bytes a held id; a PUBREL
 ///            looks through those that wait.
-/// Bounds:    unanswered() <= the window (5.0) or one more than can_admit() allows (3.x).
+/// Bounds:    unanswered() <= the window (5.0) or one more than can_admit() allows (3.x); held() <=
+///            held_max, which also bounds what connection after connection leaves in a session.
 /// Source:    MQTT 5.0 sections 4.3.2, 4.3.3, 4.4, 4.6, 4.9; rule **Back-pressure**.
 namespace firehose::session {
 
 enum class Verdict : std::uint8_t {
     append,    // New: append it, or refuse it.
     repeat,    // A QoS 2 message that we have: do not append it again. [MQTT-4.3.3-10]
-    exceeded,  // More than Receive Maximum: DISCONNECT 0x93 (5.0 only).
+    exceeded,  // More than Receive Maximum (5.0), or than held_max: DISCONNECT 0x93, or a close.
 };
 std::ostream& operator<<(std::ostream& out, Verdict verdict);
 
@@ -42,6 +43,7 @@ std::ostream& operator<<(std::ostream& out, Verdict verdict);
 struct InboundMode {
     bool is_recorded = false;        // The session is durable: its PUBRELs are recorded.
     bool answers_at_placed = false;  // The listener's durability is `memory`.
+    std::size_t held_max = 65'535;   // QoS 2 packet ids between PUBLISH and PUBREL.
 };
 
 class Inbound {

@@ -104,6 +104,25 @@ TEST(Inbound, RepeatsBeforeThePubrecCostNothing) {  // Bad input 21.
     EXPECT_EQ(answers(inbound), "pubrec 7");
 }
 
+TEST(Inbound, IdsThatAreNeverReleasedAreBounded) {  // Bad input 21.
+    for (const Version version : {Version::v311, Version::v5}) {
+        Inbound inbound;
+        for (std::uint16_t id = 1; id <= 3; ++id) {
+            // Connection after connection: each begins with a window of its own.
+            inbound.on_connected(version, 10, {.held_max = 3});
+            publish(inbound, kQos2, id, id);
+            inbound.on_durable(Ticket{id});
+        }
+        EXPECT_EQ(inbound.on_publish(kQos2, 4), Verdict::exceeded);
+        EXPECT_EQ(inbound.on_publish(kQos2, 3), Verdict::repeat);
+        EXPECT_EQ(inbound.on_publish(kQos1, 4), Verdict::append);
+        inbound.answers_now(kQos1, 4, ReasonCode::success);
+        EXPECT_EQ(answers(inbound), "pubrec 3, puback 4");
+        EXPECT_TRUE(inbound.on_pubrel(3).has_value());
+        EXPECT_EQ(inbound.on_publish(kQos2, 4), Verdict::append);
+    }
+}
+
 TEST(Inbound, APubrelForNothingIsAnsweredNotFound) {  // 3.7.2.1
     Inbound inbound = connected(Version::v5);
     EXPECT_EQ(inbound.on_pubrel(9)->reason, ReasonCode::packet_identifier_not_found);
