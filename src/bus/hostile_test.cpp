@@ -57,5 +57,44 @@ TEST(Hostile, PropertiesThatNoRecordHoldsAreRefused) {
     }
 }
 
+// tests/hostile, the crowd: SUBSCRIBE storms made turns of seconds.
+TEST(Hostile, ATurnExecutesABoundedNumberOfSubscribes) {
+    Bus bus{{.subscribes_per_turn = 2}};
+    Peer first{bus, Version::v5};
+    first.connects("first");
+    Peer second{bus, Version::v5};
+    second.connects("second");
+    std::ignore = first.take();
+    const auto three = [](std::string_view prefix) {
+        ByteBuffer out;
+        for (std::uint16_t i = 1; i <= 3; ++i) {
+            const std::string filter = std::string{prefix} + std::to_string(i);
+            mqtt::encode(mqtt::Subscribe{.packet_id = i, .entries = {{filter, {}}}}, Version::v5,
+                         out);
+        }
+        return out;
+    };
+    const auto begin = [&] { bus.shard.begin_turn(bus.clock.monotonic(), bus.clock.wall()); };
+    const auto subscriptions = [&] { return bus.shard.metrics().subscriptions.value(); };
+    begin();
+    first.wire().handler->on_bytes(three("a/"));
+    second.wire().handler->on_bytes(three("b/"));
+    EXPECT_EQ(subscriptions(), 2U);
+    EXPECT_FALSE(first.wire().is_reading);
+    bus.shard.end_turn();
+    EXPECT_TRUE(bus.shard.has_work());
+    begin();  // The last of the first, the first of the second.
+    EXPECT_EQ(subscriptions(), 4U);
+    bus.shard.end_turn();
+    EXPECT_EQ(first.take().size(), 3U);
+    EXPECT_TRUE(first.wire().is_reading);
+    begin();
+    EXPECT_EQ(subscriptions(), 6U);
+    bus.shard.end_turn();
+    EXPECT_EQ(second.take().size(), 1U + 3U);
+    bus.turn();
+    EXPECT_FALSE(bus.shard.has_work());
+}
+
 }  // namespace
 }  // namespace firehose::bus::testing

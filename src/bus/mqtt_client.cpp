@@ -299,7 +299,11 @@ MqttClient::Flow MqttClient::hold_back(Hold reason) {
     held_since_ = shard_.now();
     if (keep_alive_) keep_alive_->on_held(shard_.now());
     stream_->set_reading(false);
-    if (reason != Hold::authentication && reason != Hold::connack) shard_.hold(*this);
+    if (reason == Hold::turn) {
+        shard_.awaiting_turn_.push_back(id_);
+    } else if (reason != Hold::authentication && reason != Hold::connack) {
+        shard_.hold(*this);
+    }
     return Flow::stop;
 }
 
@@ -310,6 +314,7 @@ void MqttClient::on_maybe_released() {
         case Hold::none:
         case Hold::authentication:
         case Hold::connack:
+        case Hold::turn:
             return;
         case Hold::window:
             is_over = session_->inbound.can_admit();
@@ -326,6 +331,10 @@ void MqttClient::on_maybe_released() {
     } else {
         shard_.hold(*this);
     }
+}
+
+void MqttClient::on_turn() {
+    if (!is_closing_ && hold_ == Hold::turn) release();
 }
 
 void MqttClient::release() {

@@ -63,6 +63,8 @@ public:
     void on_refused(log::Ticket ticket);
     /// At the end of a turn in which it was held: goes on reading if the reason is gone.
     void on_maybe_released();
+    /// Its SUBSCRIBE or UNSUBSCRIBE is next.
+    void on_turn();
     /// More input than all clients may leave unfinished waits, and this one's longest.
     void on_input_excess();
     /// Another connection took the session over [MQTT-3.1.4-3].
@@ -72,7 +74,7 @@ public:
     [[nodiscard]] Seq cursor() const;
 
 private:
-    enum class Hold : std::uint8_t { none, authentication, connack, window, log, replies };
+    enum class Hold : std::uint8_t { none, authentication, connack, window, log, replies, turn };
     struct RetainedCopies {
         std::string filter;
         Seq max_seq{};

@@ -17,6 +17,7 @@ constexpr mqtt::ReasonCode kGrantedMax{2};  // Larger ones refuse.
 MqttClient::Flow MqttClient::on_subscribe(const mqtt::Subscribe& subscribe) {
     const bool is_recorded = session_->is_durable();
     if (is_recorded && shard_.is_log_full()) return hold_back(Hold::log);
+    if (!shard_.take_subscribe()) return hold_back(Hold::turn);
     mqtt::Suback suback{.packet_id = subscribe.packet_id};  // [MQTT-3.8.4-2]
     if (is_recorded && !shard_.takes_durable()) {
         suback.reasons.assign(subscribe.entries.size(), mqtt::ReasonCode::quota_exceeded);
@@ -79,6 +80,7 @@ mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, 
 MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
     const bool is_recorded = session_->is_durable();
     if (is_recorded && shard_.is_log_full()) return hold_back(Hold::log);
+    if (!shard_.take_subscribe()) return hold_back(Hold::turn);
     mqtt::Unsuback unsuback{.packet_id = unsubscribe.packet_id};  // [MQTT-3.10.4-4]
     if (is_recorded && !shard_.takes_durable()) {
         // Before 5.0 an UNSUBACK cannot refuse.

@@ -59,6 +59,10 @@ struct Settings {
     std::size_t tail_bytes_per_turn = 1 << 20;  // Rule **Number of shards, turns**.
     std::size_t pull_bytes_per_turn = 64 * 1024;
     std::size_t retained_scan_per_turn = 1'000;
+    /// SUBSCRIBE and UNSUBSCRIBE packets, of all clients of a shard; the others wait their turn.
+    /// Each costs what its session has of subscriptions, so many at once would keep everybody
+    /// waiting.
+    std::size_t subscribes_per_turn = 16;
 };
 
 }  // namespace firehose::bus

@@ -59,6 +59,23 @@ void Shard::begin_turn(MonotonicTime now, WallTime wall) {
         next_tick_ = now_ + std::chrono::seconds{1};
         tick();
     }
+    serve_waiting_subscribes();
+}
+
+/// Those that waited come before those that this turn will bring, in their order.
+void Shard::serve_waiting_subscribes() {
+    subscribes_left_ = shared_.settings.subscribes_per_turn;
+    while (subscribes_left_ != 0 && !awaiting_turn_.empty()) {
+        const ConnectionId id = awaiting_turn_.front();
+        awaiting_turn_.pop_front();
+        if (Client* client = find(id)) static_cast<MqttClient&>(*client).on_turn();
+    }
+}
+
+bool Shard::take_subscribe() {
+    if (subscribes_left_ == 0) return false;
+    --subscribes_left_;
+    return true;
 }
 
 bool Shard::post(InternalPublish&& publish) {
@@ -106,8 +123,8 @@ void Shard::end_turn() {
 }
 
 bool Shard::has_work() const {
-    return !to_pull_.empty() || !to_flush_.empty() || !pending_.is_empty() ||
-           (tail_position_ < shared_.log.end() && !tail_awaits_disk_) ||
+    return !awaiting_turn_.empty() || !to_pull_.empty() || !to_flush_.empty() ||
+           !pending_.is_empty() || (tail_position_ < shared_.log.end() && !tail_awaits_disk_) ||
            (durable_position_ < durable_limit() && !durable_awaits_disk_ &&
             !durable_index_.is_empty()) ||
            (!awaiting_durable_.empty() && durable_seen_ != shared_.log.durable_end()) ||

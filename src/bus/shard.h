@@ -160,6 +160,9 @@ private:
     void queue_pull(Client& client);
     void mark_dirty(Client& client);
     void hold(Client& client);
+    /// False: this turn has executed its number of SUBSCRIBEs; the client waits in awaiting_turn_.
+    [[nodiscard]] bool take_subscribe();
+    void serve_waiting_subscribes();
     /// Takes the client away; its stream is closed at the end of the turn.
     void bury(Client& client);
     [[nodiscard]] Client* find(ConnectionId id);
@@ -252,6 +255,8 @@ private:
     std::vector<ConnectionId> to_pull_;
     std::vector<ConnectionId> to_flush_;
     std::vector<ConnectionId> held_;
+    std::deque<ConnectionId> awaiting_turn_;  // With a SUBSCRIBE or UNSUBSCRIBE to execute.
+    std::size_t subscribes_left_ = 0;         // In this turn.
 
     SessionStore sessions_;
     FeedTable feeds_;
