@@ -44,10 +44,14 @@ bus::Settings bus_settings(const config::Settings& s) {
         .sessions_max = s.session.count_max,
         .session_restart_grace = s.session.restart_grace,
         .will_restart_grace = s.will.restart_grace,
+        .v31_client_id_max = static_cast<std::uint16_t>(s.limits.v31_client_id_max),
         .anonymous_sessions = s.session.anonymous == config::AnonymousSessions::standard
                                   ? bus::AnonymousSessions::standard
                                   : bus::AnonymousSessions::own,
         .feed_window_bytes = s.feed.window_bytes,
+        .feed_lag_max = s.feed.lag_max,
+        .share_anonymous = s.share.anonymous,
+        .share_owed_max = s.share.owed_max,
         .durability = weakest_durability(s),
         .sys_interval = s.sys.interval,
     };

@@ -110,6 +110,7 @@ Result<void, std::string> Server::restore() {
         {.store = views_.get(),
          .log = log_,
          .retained = retained_,
+         .shares = &shard_->shares(),
          .read_step = [this] { return log_.read_step(); },
          .adopt = [this](session::StoredSession&& stored) { shard_->adopt(std::move(stored)); }});
     if (!restored) return Failure{restored.error()};
@@ -117,6 +118,7 @@ Result<void, std::string> Server::restore() {
            {"records_read", restored->records}, {"from_seq", number(restored->from)},
            {"end_seq", number(restored->to)});
     housekeeping_->add_rows(std::move(restored->changed));
+    shard_->start_shares();
     // What a stop interrupted goes on.
     for (bus::OrderedErasure& found : restored->erasures) {
         bus::EraseJob job{erase_parts(), std::move(found)};

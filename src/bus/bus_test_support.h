@@ -101,6 +101,8 @@ struct Got {
     bool dup = false;
     std::uint16_t packet_id = 0;
     std::vector<std::uint32_t> subscription_ids = {};
+    std::optional<std::uint16_t> topic_alias = {};
+    std::optional<std::uint32_t> message_expiry_s = {};
 };
 
 /// What outlives a bus.
@@ -127,10 +129,12 @@ public:
             restore({.store = &premises->store,
                      .log = log,
                      .retained = retained,
+                     .shares = &shard.shares(),
                      .read_step = [this] { return log.read_step(); },
                      .adopt = [this](auto&& stored) { shard.adopt(std::move(stored)); }});
         EXPECT_TRUE(restored) << restored.error();
         if (restored) checkpointer.add_rows(std::move(restored->changed));
+        shard.start_shares();
         shard.end_turn();
         turn();
     }
@@ -297,8 +301,20 @@ public:
                 heard_.push_back({ack.type, ack.packet_id, {}});
             }
             if ((*frame)->type == mqtt::PacketType::connack) {
-                connack_present = (*mqtt::decode_connack(**frame, version_)).session_present;
-                connack_reason = (*mqtt::decode_connack(**frame, version_)).reason;
+                const mqtt::Connack connack = *mqtt::decode_connack(**frame, version_);
+                connack_present = connack.session_present;
+                connack_reason = connack.reason;
+                connack_text = connack.reason_string.value_or("");
+                connack_shared = connack.shared_available;
+                connack_qos_max = connack.maximum_qos;
+            }
+            if ((*frame)->type == mqtt::PacketType::disconnect) {
+                const mqtt::Disconnect said = *mqtt::decode_disconnect(**frame, version_);
+                disconnect_reason = said.reason;
+                disconnect_text = said.reason_string.value_or("");
+            }
+            if ((*frame)->type == mqtt::PacketType::suback) {
+                suback_reasons = (*mqtt::decode_suback(**frame, version_)).reasons;
             }
             wire_->sent.erase(0, (*frame)->packet.size());
         }
@@ -333,6 +349,12 @@ public:
 
     bool connack_present = false;
     mqtt::ReasonCode connack_reason = mqtt::ReasonCode::unspecified_error;
+    std::string connack_text;
+    std::optional<bool> connack_shared;
+    std::optional<mqtt::Qos> connack_qos_max;
+    std::optional<mqtt::ReasonCode> disconnect_reason;
+    std::string disconnect_text;
+    std::vector<mqtt::ReasonCode> suback_reasons;
 
 private:
     void keep_publish(const mqtt::Frame& frame) {
@@ -340,7 +362,8 @@ private:
         ASSERT_TRUE(publish.has_value());
         publishes_.push_back({std::string{publish->topic}, std::string{as_text(publish->payload)},
                               publish->qos, publish->retain, publish->dup, publish->packet_id,
-                              publish->subscription_ids});
+                              publish->subscription_ids, publish->topic_alias,
+                              publish->message_expiry_s});
     }
 
     Bus& bus_;

@@ -52,7 +52,7 @@ bool encode_publish(Encoding encoding, const PlacedRecord& placed, const Deliver
         .dup = options.dup,
         .qos = options.qos,
         .retain = options.retain,
-        .topic = record.topic,
+        .topic = options.omits_topic ? std::string_view{} : record.topic,
         .packet_id = options.packet_id,
         .message_expiry_s = options.message_expiry_s,
         .payload_is_utf8 = false,  // The publisher's indicator is among the properties.
@@ -60,6 +60,7 @@ bool encode_publish(Encoding encoding, const PlacedRecord& placed, const Deliver
         .payload = record.payload,
     };
     if (version == mqtt::Version::v5) publish.subscription_ids = options.subscription_ids;
+    if (options.topic_alias != 0) publish.topic_alias = options.topic_alias;
     const std::size_t size = mqtt::encoded_size(publish, version);
     if (packet_bytes_max != 0 && size > packet_bytes_max) return false;
     if (is_websocket(encoding)) ws::append_frame_header(out, ws::Opcode::binary, size);

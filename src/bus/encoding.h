@@ -44,6 +44,8 @@ struct DeliveryOptions {
     bool retain = false;                            // The RETAIN flag of the outgoing packet.
     std::uint16_t packet_id = 0;                    // With QoS > 0.
     std::vector<std::uint32_t> subscription_ids;    // MQTT 5 only.
+    std::uint16_t topic_alias = 0;                  // MQTT 5 only; 0: none.
+    bool omits_topic = false;                       // The client knows it by its alias.
     std::optional<std::uint32_t> message_expiry_s;  // What remains; MQTT 5 only.
 };
 

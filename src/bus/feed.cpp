@@ -9,6 +9,7 @@ namespace firehose::bus {
 namespace {
 
 constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::chrono::milliseconds kExpiringStep{100};
 
 }  // namespace
 
@@ -38,6 +39,22 @@ std::size_t Feed::append(const PlacedRecord& placed, bool retain_as_published) {
     end_ += added;
     chunk.packets.push_back({placed.seq, end_, retain_as_published});
     return added;
+}
+
+void Feed::note_expiring(MonotonicTime now) {
+    if (expiring_.empty() || expiring_.back().at + kExpiringStep < now) {
+        expiring_.push_back({now, end_});
+    }
+    expiring_.back().end = end_;
+}
+
+std::optional<std::uint64_t> Feed::stale_end(MonotonicTime now, Microseconds lag_max) {
+    std::optional<std::uint64_t> end;
+    while (!expiring_.empty() && expiring_.front().at + lag_max < now) {
+        end = expiring_.front().end;
+        expiring_.pop_front();
+    }
+    return end;
 }
 
 std::size_t Feed::chunk_at(std::uint64_t offset) const {

@@ -61,6 +61,12 @@ public:
     /// out, which counts as delivered [MQTT-3.1.2-25]. Returns the bytes appended.
     std::size_t append(const PlacedRecord& placed, bool retain_as_published);
 
+    /// A record that expires was appended: its interval is right only for who reads it soon.
+    void note_expiring(MonotonicTime now);
+    /// Members before the offset have had a record that expires before them for longer than
+    /// `lag_max`.
+    [[nodiscard]] std::optional<std::uint64_t> stale_end(MonotonicTime now, Microseconds lag_max);
+
     [[nodiscard]] std::uint64_t begin() const noexcept;
     [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
     [[nodiscard]] std::size_t bytes() const noexcept {
@@ -99,6 +105,11 @@ private:
     std::unordered_set<ConnectionId> members_;
     std::deque<Chunk> chunks_;
     std::uint64_t end_ = 0;
+    struct Expiring {
+        MonotonicTime at;  // Of the first record in it.
+        std::uint64_t end = 0;
+    };
+    std::deque<Expiring> expiring_;
     bool is_dirty_ = false;  // In the table's list of feeds to flush.
 };
 

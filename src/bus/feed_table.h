@@ -34,6 +34,11 @@ public:
     [[nodiscard]] Feed* over_window() const;
     void drop_chunk(Feed& feed);
 
+    template <class Visit>
+    void for_each(Visit&& visit) {
+        for (auto& [key, feed] : feeds_) visit(*feed);
+    }
+
 private:
     std::size_t window_bytes_;
     std::size_t bytes_ = 0;

@@ -127,6 +127,10 @@ std::size_t MqttClient::execute(ByteSpan input) {
         if (!*frame) break;
         shard_.metrics_.messages_received.add();
         if (on_packet(**frame) == Flow::stop) break;
+        if (is_answer_too_large_) {
+            std::ignore = disconnect(mqtt::ReasonCode::packet_too_large, "MQTT-3.1.2-24");
+            break;
+        }
         used += (*frame)->packet.size();
     }
     return is_closing_ ? input.size() : used;
@@ -222,7 +226,32 @@ template void MqttClient::send(const mqtt::Ack&);
 template void MqttClient::send(const mqtt::Suback&);
 template void MqttClient::send(const mqtt::Unsuback&);
 
+/// With `detail` as its Reason String, where the client's Maximum Packet Size has room for it
+/// [MQTT-3.2.2-19] [MQTT-3.14.2-3]. DISCONNECT and CONNACK may carry one in any case
+/// [MQTT-3.1.2-29].
+template <class Packet>
+void MqttClient::send_explained(Packet packet, std::string_view detail) {
+    const mqtt::Version version = version_.value_or(mqtt::Version::v311);
+    if (version == mqtt::Version::v5 && !detail.empty()) {
+        packet.reason_string = detail;
+        mqtt::encode(packet, version, scratch_);
+        if (packet_bytes_max() == 0 || scratch_.size() <= packet_bytes_max()) {
+            send_encoded();
+            return;
+        }
+        scratch_.clear();
+        packet.reason_string.reset();
+    }
+    send(packet);
+}
+template void MqttClient::send_explained(mqtt::Connack, std::string_view);
+
 void MqttClient::send_encoded() {
+    if (packet_bytes_max() != 0 && scratch_.size() > packet_bytes_max()) {
+        scratch_.clear();  // [MQTT-3.1.2-24]
+        is_answer_too_large_ = true;
+        return;
+    }
     append_packet(encoding_, scratch_, output_.own());
     scratch_.clear();
     shard_.metrics_.messages_sent.add();
@@ -365,17 +394,19 @@ MqttClient::Flow MqttClient::fail(const mqtt::ProtocolError& error) {
         end(session::ConnectionEnd::lost, false);
         return Flow::stop;
     }
-    return disconnect(error.reason, error.statement);
+    std::string detail{error.field};
+    if (!detail.empty()) detail += ": ";
+    detail += error.detail;
+    return disconnect(error.reason, error.statement, session::ConnectionEnd::lost, detail);
 }
 
 MqttClient::Flow MqttClient::disconnect(mqtt::ReasonCode reason, std::string_view statement,
-                                        session::ConnectionEnd how) {
+                                        session::ConnectionEnd how, std::string_view detail) {
     FH_LOG(debug, "client_disconnected", {"client", identity().client_id},
            {"reason", mqtt::name(reason)}, {"statement", statement});
     // Before 5.0 a server has no DISCONNECT: it closes. [MQTT-4.13.1-1]
     if (version_ == mqtt::Version::v5 && session_ != nullptr && hold_ != Hold::connack) {
-        mqtt::encode(mqtt::Disconnect{.reason = reason}, *version_, scratch_);
-        send_encoded();
+        send_explained(mqtt::Disconnect{.reason = reason}, detail);  // [MQTT-3.14.4-1]
     }
     end(how, true);
     return Flow::stop;

@@ -11,6 +11,7 @@
 #include "bus/retained_view.h"
 #include "bus/session_store.h"
 #include "bus/settings.h"
+#include "bus/share_table.h"
 #include "bus/sys_topics.h"
 #include "bus/tail_index.h"
 #include "mqtt/codec.h"
@@ -58,6 +59,7 @@ public:
     void on_auth(AuthResult result);
     /// What its session awaits is placed: only some listeners' clients care.
     void on_placed();
+    void on_share(const PlacedRecord& placed);
     /// What its session awaits is durable, or was refused; the session has heard of it.
     void on_durable(log::Ticket up_to);
     void on_refused(log::Ticket ticket);
@@ -92,7 +94,8 @@ private:
     void on_websocket_bytes(ByteSpan bytes);
     [[nodiscard]] Flow fail(const mqtt::ProtocolError& error);
     [[nodiscard]] Flow disconnect(mqtt::ReasonCode reason, std::string_view statement,
-                                  session::ConnectionEnd end = session::ConnectionEnd::lost);
+                                  session::ConnectionEnd end = session::ConnectionEnd::lost,
+                                  std::string_view detail = {});
     [[nodiscard]] Flow hold_back(Hold reason);
     void release();
     /// Tells the shard's budget what waits in the input.
@@ -100,6 +103,8 @@ private:
     [[nodiscard]] Flow on_disconnect(const mqtt::Disconnect& packet);
     template <class Packet>
     void send(const Packet& packet);
+    template <class Packet>
+    void send_explained(Packet packet, std::string_view detail);
     void send_encoded();
     /// Sends what is owed to a control record once that is durable, in the order of the tickets.
     /// A record that is refused after all closes the connection: the client asks again.
@@ -115,7 +120,8 @@ private:
     [[nodiscard]] Flow on_connect(const mqtt::Frame& frame);
     void accept();
     void welcome();
-    void refuse(mqtt::ReasonCode reason, std::string_view statement);
+    void refuse(mqtt::ReasonCode reason, std::string_view statement, std::string_view detail = {});
+    [[nodiscard]] Flow refuse_malformed(const mqtt::Frame& frame, const mqtt::ProtocolError& error);
     [[nodiscard]] bool take_session();
     [[nodiscard]] ClientSession* resumable(const std::string& key);
     void open_session(ClientSession& session);
@@ -131,7 +137,18 @@ private:
     [[nodiscard]] mqtt::ReasonCode subscribe_one(const mqtt::Subscribe::Entry& entry,
                                                  std::uint32_t id);
     [[nodiscard]] Flow on_unsubscribe(const mqtt::Unsubscribe& unsubscribe);
+    [[nodiscard]] const session::Subscription* made_of(std::string_view filter) const;
     void note_sys();
+
+    // on_share.cpp
+    [[nodiscard]] bool may_share() const;
+    [[nodiscard]] mqtt::ReasonCode subscribe_shared(const mqtt::Subscribe::Entry& entry,
+                                                    std::uint32_t id);
+    [[nodiscard]] bool unsubscribe_shared(std::string_view filter);
+    [[nodiscard]] Taken deliver_share(const ShareTable::Share& share, const PlacedRecord& placed);
+    [[nodiscard]] Pulled pull_shares();
+    void forget_share(Seq seq);
+
     void enter_index();
     void leave_index();
     void refresh_index();
@@ -145,8 +162,10 @@ private:
     struct Copy {
         bool is_retained_copy = false;
         bool retain = false;
+        std::string_view shared = {};  // The filter of a shared subscription.
     };
-    void send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy);
+    bool send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy);
+    [[nodiscard]] bool put_publish(const PlacedRecord& placed, DeliveryOptions& options);
     [[nodiscard]] bool set_expiry(const PlacedRecord& placed, DeliveryOptions& options) const;
     [[nodiscard]] Taken send_retained(const RetainedView::Entry& entry,
                                       const session::Subscription& wanted);
@@ -171,6 +190,7 @@ private:
     session::Will pending_will_;
     std::optional<session::KeepAlive> keep_alive_;
     std::optional<session::TopicAliases> aliases_;
+    session::OutboundAliases outbound_aliases_{0};
     ClientSession* session_ = nullptr;
     log::Ticket connack_ticket_{};  // Of what CONNECT recorded; 0: nothing.
     std::optional<TailIndex::Slot> slot_;
@@ -183,6 +203,7 @@ private:
     bool is_standard_ = false;
     bool session_present_ = false;
     bool wants_sys_ = false;
+    bool is_answer_too_large_ = false;  // One could not be sent: the connection is of no use.
 };
 
 }  // namespace firehose::bus

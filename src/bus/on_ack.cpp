@@ -20,6 +20,7 @@ MqttClient::Flow MqttClient::on_ack(const mqtt::Ack& ack) {
 MqttClient::Flow MqttClient::act_on(const session::AckOutcome& outcome, const mqtt::Ack& ack) {
     switch (outcome.kind) {
         case session::AckOutcome::Kind::done:
+            forget_share(outcome.seq);
             shard_.queue_pull(*this);
             break;
         case session::AckOutcome::Kind::send_pubrel:
@@ -65,29 +66,49 @@ Taken MqttClient::deliver(const PlacedRecord& placed) {
     return Taken::yes;
 }
 
-/// There is room in the window. Expired records are skipped (rule **Expiry**).
-void MqttClient::send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy) {
+/// There is room in the window. Expired records are skipped (rule **Expiry**). True: an exchange
+/// is in flight.
+bool MqttClient::send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy) {
     DeliveryOptions options{.qos = match.qos, .retain = copy.retain, .subscription_ids = match.ids};
-    if (!set_expiry(placed, options)) return;
+    if (!set_expiry(placed, options)) return false;
     if (match.qos != mqtt::Qos::at_most_once) {
         session::Outbound& outbound = session_->outbound;
-        const session::Outbound::Begun begun = outbound.begin({.seq = placed.seq,
-                                                               .qos = match.qos,
-                                                               .retain = copy.retain,
-                                                               .subscription_ids = match.ids,
-                                                               .is_copy = copy.is_retained_copy});
+        const session::Outbound::Begun begun =
+            outbound.begin({.seq = placed.seq,
+                            .qos = match.qos,
+                            .retain = copy.retain,
+                            .subscription_ids = match.ids,
+                            .is_copy = copy.is_retained_copy,
+                            .shared_filter = std::string{copy.shared}});
         if (outbound.has_unrecorded()) shard_.mark_to_record(*session_);
-        if (!begun.is_sent) return;  // By pull_unsent, in its turn.
+        if (!begun.is_sent) return true;  // By pull_unsent, in its turn.
         options.packet_id = begun.packet_id;
     }
-    if (encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own())) {
+    if (put_publish(placed, options)) {
         shard_.metrics_.publishes_sent.add();
         shard_.metrics_.messages_sent.add();
         shard_.mark_dirty(*this);
-        return;
+        return options.packet_id != 0;
     }
     shard_.metrics_.too_large.add();  // Counts as delivered [MQTT-3.1.2-25].
     if (options.packet_id != 0) session_->outbound.drop(options.packet_id);
+    return false;
+}
+
+/// Into own bytes, by its topic's alias where the client takes one. False: it is too large.
+bool MqttClient::put_publish(const PlacedRecord& placed, DeliveryOptions& options) {
+    const auto use = outbound_aliases_.of(placed.record.topic);
+    options.topic_alias = use.alias;
+    options.omits_topic = use.is_known;
+    bool is_put = encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own());
+    if (!is_put && use.alias != 0 && !use.is_known) {
+        options.topic_alias = 0;  // To set one takes three bytes more.
+        is_put = encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own());
+    }
+    if (is_put && options.topic_alias != 0 && !use.is_known) {
+        outbound_aliases_.set(placed.record.topic);
+    }
+    return is_put;
 }
 
 /// False: the record has expired. [MQTT-3.3.2-5], [MQTT-3.3.2-6]
@@ -117,8 +138,8 @@ std::optional<Seq> MqttClient::take_owed() {
 
 Pulled MqttClient::pull_own() {
     if (session_ == nullptr) return Pulled::waits;
-    for (const auto step :
-         {&MqttClient::pull_unsent, &MqttClient::pull_owed, &MqttClient::pull_retained}) {
+    for (const auto step : {&MqttClient::pull_unsent, &MqttClient::pull_shares,
+                            &MqttClient::pull_owed, &MqttClient::pull_retained}) {
         const Pulled pulled = (this->*step)();
         if (pulled != Pulled::done) return pulled;
     }
@@ -164,11 +185,12 @@ void MqttClient::send_unsent(const session::InFlight& in_flight, const PlacedRec
     const bool is_expired = !set_expiry(placed, options);
     if (is_expired && !in_flight.was_sent) {
         session_->outbound.drop(in_flight.packet_id);
+        forget_share(in_flight.seq);
         return;
     }
     // What has expired on the way is still owed its exchange: the client may have it already.
     if (is_expired) options.message_expiry_s = 0;
-    if (encode_publish(encoding_, placed, options, packet_bytes_max(), output_.own())) {
+    if (put_publish(placed, options)) {
         if (!in_flight.was_sent) shard_.metrics_.publishes_sent.add();
         shard_.metrics_.messages_sent.add();
         shard_.mark_dirty(*this);
@@ -184,6 +206,7 @@ void MqttClient::give_up(const session::InFlight& in_flight) {
     session::Outbound& outbound = session_->outbound;
     if (in_flight.qos != mqtt::Qos::exactly_once || !in_flight.was_sent) {
         outbound.drop(in_flight.packet_id);
+        forget_share(in_flight.seq);
         return;
     }
     const mqtt::Ack received{.type = mqtt::PacketType::pubrec, .packet_id = in_flight.packet_id};

@@ -6,19 +6,28 @@
 // CONNECT: terms, password (elsewhere, later), session, CONNACK.
 namespace firehose::bus {
 
+/// A CONNECT that makes no sense is told why where its version is known, and 3.x has a word for it.
+MqttClient::Flow MqttClient::refuse_malformed(const mqtt::Frame& frame,
+                                              const mqtt::ProtocolError& error) {
+    shard_.metrics_.protocol_errors.add();
+    FH_LOG(debug, "connect_malformed", {"detail", error.detail}, {"statement", error.statement});
+    const auto version = mqtt::connect_version(frame);
+    const bool has_word = error.reason == mqtt::ReasonCode::unsupported_protocol_version ||
+                          error.reason == mqtt::ReasonCode::client_identifier_not_valid;
+    if (version != mqtt::Version::v5 && !has_word) {
+        end(session::ConnectionEnd::lost, false);
+        return Flow::stop;
+    }
+    version_ = version;  // [MQTT-3.1.2-2] [MQTT-3.1.4-1] [MQTT311-3.1.3-8]
+    if (version) encoding_ = mqtt_encoding(*version, websocket_.has_value());
+    refuse(error.reason, error.statement, error.detail);
+    return Flow::stop;
+}
+
 MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     const auto decoded = mqtt::decode_connect(frame);
     if (!decoded) {
-        const mqtt::ProtocolError& error = decoded.error();
-        if (error.reason == mqtt::ReasonCode::unsupported_protocol_version) {
-            refuse(error.reason, error.statement);  // [MQTT-3.1.2-2]
-        } else {
-            shard_.metrics_.protocol_errors.add();
-            FH_LOG(debug, "connect_malformed", {"detail", error.detail},
-                   {"statement", error.statement});
-            end(session::ConnectionEnd::lost, false);
-        }
-        return Flow::stop;
+        return refuse_malformed(frame, decoded.error());
     }
     const mqtt::Connect& connect = *decoded;
     version_ = connect.version;
@@ -35,7 +44,12 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         .v311_inflight_max = settings.publish_inflight_max,
         .topic_alias_maximum = settings.topic_alias_maximum,
         .packet_bytes_max = settings.packet_bytes_max,
+        .v31_client_id_max = settings.v31_client_id_max,
+        .qos_max = settings.qos_max,
+        .takes_retained = settings.takes_retained,
+        .has_shared = may_share(),
     };
+    terms_.outbound_packet_max = connect.maximum_packet_size.value_or(0xFFFF'FFFF);
     is_standard_ = has_user_name_ || settings.anonymous_sessions == AnonymousSessions::standard;
     if (!is_standard_) {
         // An anonymous client owns no session on the server (rule **Home and hand-over**).
@@ -48,7 +62,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     if (!terms) {
         const session::ConnectRefusal& refusal = terms.error();
         if (refusal.has_connack) {
-            refuse(refusal.reason, refusal.statement);
+            refuse(refusal.reason, refusal.statement, refusal.detail);
         } else {
             end(session::ConnectionEnd::lost, false);
         }
@@ -98,11 +112,12 @@ void MqttClient::on_auth(AuthResult result) {
     if (!is_closing_ && hold_ != Hold::connack) release();
 }
 
-void MqttClient::refuse(mqtt::ReasonCode reason, std::string_view statement) {
+void MqttClient::refuse(mqtt::ReasonCode reason, std::string_view statement,
+                        std::string_view detail) {
     shard_.metrics_.connects_refused.add();
     FH_LOG(info, "client_refused", {"reason", mqtt::name(reason)}, {"statement", statement});
-    send(mqtt::Connack{.reason = reason});            // [MQTT-3.1.4-2]
-    end(session::ConnectionEnd::disconnected, true);  // Its will was never armed.
+    send_explained(mqtt::Connack{.reason = reason}, detail);  // [MQTT-3.1.4-2] [MQTT-3.2.2-7]
+    end(session::ConnectionEnd::disconnected, true);          // Its will was never armed.
 }
 
 void MqttClient::accept() {
@@ -169,6 +184,7 @@ bool MqttClient::take_session() {
     session_ = session;
     keep_alive_.emplace(terms_.keep_alive_s, shard_.now());
     aliases_.emplace(terms_.inbound_alias_max);
+    outbound_aliases_ = session::OutboundAliases{terms_.outbound_alias_max};
     shard_.on_session_joined();
     return true;
 }

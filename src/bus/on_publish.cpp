@@ -13,6 +13,16 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     if (publish.qos != mqtt::Qos::at_most_once && !inbound.can_admit()) {
         return hold_back(Hold::window);
     }
+    const Settings& settings = shard_.settings();
+    if (publish.qos > settings.qos_max) {
+        return disconnect(mqtt::ReasonCode::qos_not_supported, "MQTT-3.2.2-11");
+    }
+    if (publish.retain && !settings.takes_retained) {
+        return disconnect(mqtt::ReasonCode::retain_not_supported, "MQTT-3.2.2-14");
+    }
+    if (!publish.subscription_ids.empty()) {
+        return disconnect(mqtt::ReasonCode::protocol_error, "MQTT-3.3.4-6");
+    }
     const auto topic = aliases_->resolve(publish.topic, publish.topic_alias);
     if (!topic) return fail(topic.error());
     if (publish.qos == mqtt::Qos::exactly_once && inbound.has_unrecorded() &&

@@ -15,7 +15,16 @@ constexpr mqtt::ReasonCode kGrantedMax{2};  // Larger ones refuse.
 }  // namespace
 
 MqttClient::Flow MqttClient::on_subscribe(const mqtt::Subscribe& subscribe) {
-    const bool is_recorded = session_->is_durable();
+    const bool has_shared =
+        std::any_of(subscribe.entries.begin(), subscribe.entries.end(),
+                    [](const auto& entry) { return topic::is_shared(entry.filter); });
+    for (const mqtt::Subscribe::Entry& entry : subscribe.entries) {
+        if (entry.options.no_local && topic::is_shared(entry.filter)) {
+            return disconnect(mqtt::ReasonCode::protocol_error, "MQTT-3.8.3-4");
+        }
+    }
+    const bool is_durable = session_->is_durable();
+    const bool is_recorded = is_durable || has_shared;
     if (is_recorded && shard_.is_log_full()) return hold_back(Hold::log);
     if (!shard_.take_subscribe()) return hold_back(Hold::turn);
     mqtt::Suback suback{.packet_id = subscribe.packet_id};  // [MQTT-3.8.4-2]
@@ -27,20 +36,35 @@ MqttClient::Flow MqttClient::on_subscribe(const mqtt::Subscribe& subscribe) {
     shard_.settle();
     const std::size_t copies_before = retained_.size();
     session::Subscribed subscribed;
+    std::vector<session::GroupJoined> joined;
     for (const mqtt::Subscribe::Entry& entry : subscribe.entries) {
-        suback.reasons.push_back(subscribe_one(entry, subscribe.subscription_id.value_or(0)));
-        const session::Subscription* made = subscriptions().find(entry.filter);
-        if (is_recorded && made != nullptr && suback.reasons.back() <= kGrantedMax) {
+        const mqtt::ReasonCode reason = subscribe_one(entry, subscribe.subscription_id.value_or(0));
+        const bool is_granted = reason <= kGrantedMax;
+        // 3.1 has no word for a refusal: it says what was asked for, and nothing comes.
+        const bool can_say = is_granted || version_ != mqtt::Version::v31;
+        suback.reasons.push_back(can_say ? reason
+                                         : static_cast<mqtt::ReasonCode>(entry.options.qos));
+        if (!is_granted) continue;
+        const session::Subscription& made = *made_of(entry.filter);
+        if (is_durable) {
             subscribed.entries.push_back({.filter = std::string{entry.filter},
-                                          .options = made->options,
-                                          .id = made->id,
-                                          .from_seq = made->from_seq});
+                                          .options = made.options,
+                                          .id = made.id,
+                                          .from_seq = made.from_seq});
+        }
+        if (topic::is_shared(entry.filter)) {
+            joined.push_back({.filter = std::string{entry.filter},
+                              .qos = made.options.qos,
+                              .is_durable = is_durable});
         }
     }
-    if (subscribed.entries.empty()) {
+    log::Ticket ticket{};
+    if (!subscribed.entries.empty()) ticket = shard_.record(*session_, subscribed);
+    for (const session::GroupJoined& group : joined) ticket = shard_.record(*session_, group);
+    if (ticket == log::Ticket{}) {
         send(suback);  // [MQTT-3.8.4-1], [MQTT-3.8.4-6]
     } else {
-        send_after(shard_.record(*session_, subscribed), suback);
+        send_after(ticket, suback);
     }
     if (wants_sys_) send_sys(shard_.sys_.values(), nullptr);
     refresh_index();
@@ -49,22 +73,33 @@ MqttClient::Flow MqttClient::on_subscribe(const mqtt::Subscribe& subscribe) {
     return Flow::next;
 }
 
+/// What was subscribed, ordinary or shared. Null: nothing.
+const session::Subscription* MqttClient::made_of(std::string_view filter) const {
+    if (!topic::is_shared(filter)) return subscriptions().find(filter);
+    const auto found = session_->shared.find(filter);
+    return found == session_->shared.end() ? nullptr : &found->second;
+}
+
 mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, std::uint32_t id) {
     const std::string_view filter = entry.filter;
     const Settings& settings = shard_.settings();
-    if (topic::is_shared(filter)) return mqtt::ReasonCode::shared_subscriptions_not_supported;
+    if (topic::is_shared(filter)) return subscribe_shared(entry, id);
     if (!topic::is_valid_filter(filter) || topic::level_count(filter) > settings.topic_levels_max) {
         return mqtt::ReasonCode::topic_filter_invalid;
     }
     const bool is_sys = filter == "$SYS" || filter.starts_with("$SYS/");
-    if (topic::is_dollar(filter) && !is_sys) return mqtt::ReasonCode::topic_filter_invalid;
+    if (topic::is_dollar(filter) && !is_sys && !settings.grants_reserved_filters) {
+        return mqtt::ReasonCode::topic_filter_invalid;
+    }
     session::Subscriptions& subscriptions = session_->subscriptions;
     if (subscriptions.find(filter) == nullptr &&
-        subscriptions.size() >= settings.subscriptions_max) {
+        subscriptions.size() + session_->shared.size() >= settings.subscriptions_max) {
         return mqtt::ReasonCode::quota_exceeded;
     }
+    mqtt::SubscriptionOptions options = entry.options;
+    options.qos = std::min(options.qos, settings.qos_max);  // [MQTT-3.8.4-7]
     const bool is_new = subscriptions.add(
-        filter, {.options = entry.options, .id = id, .from_seq = shard_.tail_position()});
+        filter, {.options = options, .id = id, .from_seq = shard_.tail_position()});
     if (is_new) shard_.metrics_.subscriptions.add();
     wants_sys_ = wants_sys_ || is_sys;
     // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]
@@ -74,7 +109,7 @@ mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, 
         std::erase_if(retained_, [&](const auto& copies) { return copies.filter == filter; });
         retained_.push_back({.filter = std::string{filter}, .max_seq = shard_.tail_position()});
     }
-    return static_cast<mqtt::ReasonCode>(entry.options.qos);  // [MQTT-3.8.4-7]
+    return static_cast<mqtt::ReasonCode>(options.qos);
 }
 
 MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
@@ -94,8 +129,10 @@ MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe
     leave_index();
     session::Unsubscribed gone;
     for (const std::string_view filter : unsubscribe.filters) {
-        const bool was_there = session_->subscriptions.remove(filter);
-        if (was_there) shard_.metrics_.subscriptions.subtract();
+        const bool is_shared = topic::is_shared(filter);
+        const bool was_there =
+            is_shared ? unsubscribe_shared(filter) : session_->subscriptions.remove(filter);
+        if (was_there && !is_shared) shard_.metrics_.subscriptions.subtract();
         if (was_there && is_recorded) gone.filters.emplace_back(filter);
         std::erase_if(retained_, [&](const auto& copies) { return copies.filter == filter; });
         unsuback.reasons.push_back(was_there ? mqtt::ReasonCode::success

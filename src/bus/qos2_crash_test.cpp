@@ -45,8 +45,8 @@ public:
                 {sending.is_received ? PacketType::pubrel : PacketType::publish, packet_id});
         }
     }
-    void subscribe() {
-        peer_->subscribes("t", Qos::exactly_once);
+    void subscribe(std::string_view filter) {
+        peer_->subscribes(filter, Qos::exactly_once);
         std::ignore = peer_->take();
     }
     void queue(const std::string& payload) {
@@ -121,18 +121,25 @@ private:
 
 class Dialogue {
 public:
-    explicit Dialogue(Version version) : publisher_("p", version), reader_("r", version) {
+    explicit Dialogue(Version version) : Dialogue(version, {"r"}, "t") {}
+    /// With readers who share what is published.
+    Dialogue(Version version, const std::vector<std::string>& readers, std::string_view filter)
+        : publisher_("p", version) {
+        for (const std::string& id : readers) readers_.emplace_back(id, version);
         start();
-        reader_.subscribe();
+        for (Client& reader : readers_) reader.subscribe(filter);
     }
 
     /// Until nothing is left to say, or the bus has died before or after packet `packet`.
     bool go_on(std::size_t packet, Cut cut, bool has_checkpoint) {
         for (std::size_t i = 0; i < 1'000; ++i) {
-            const bool is_reader_done = reader_.hear();
-            const bool is_publisher_done = publisher_.hear();
-            if (is_reader_done && is_publisher_done) return false;
-            Client& next = is_reader_done ? publisher_ : reader_;
+            Client* speaker = nullptr;
+            for (Client& reader : readers_) {
+                if (!reader.hear() && speaker == nullptr) speaker = &reader;
+            }
+            if (!publisher_.hear() && speaker == nullptr) speaker = &publisher_;
+            if (speaker == nullptr) return false;
+            Client& next = *speaker;
             if (i != packet) {
                 next.say_one();
                 continue;
@@ -146,15 +153,17 @@ public:
     }
     void finish() { std::ignore = go_on(SIZE_MAX, Cut::before, false); }
     Client& publisher() { return publisher_; }
-    Client& reader() { return reader_; }
+    Client& reader() { return readers_.front(); }
+    std::vector<Client>& readers() { return readers_; }
 
 private:
     void start() {
-        bus_ = std::make_unique<Bus>(premises_,
-                                     Settings{.anonymous_sessions = AnonymousSessions::standard});
+        bus_ = std::make_unique<Bus>(
+            premises_,
+            Settings{.anonymous_sessions = AnonymousSessions::standard, .share_anonymous = true});
         publisher_.connect(*bus_);
-        // What the reader is sent at once waits on the wire.
-        reader_.connect(*bus_);
+        // What a reader is sent at once waits on the wire.
+        for (Client& reader : readers_) reader.connect(*bus_);
     }
     void die_at(Client& next, Cut cut) {
         if (cut == Cut::unwritten) bus_->is_writing = false;
@@ -168,7 +177,7 @@ private:
     std::shared_ptr<Premises> premises_ = std::make_shared<Premises>();
     std::unique_ptr<Bus> bus_;
     Client publisher_;
-    Client reader_;
+    std::vector<Client> readers_;
 };
 
 class Qos2Crash : public ::testing::TestWithParam<std::tuple<Version, Cut, bool>> {};
@@ -207,6 +216,28 @@ TEST_P(Qos2Crash, ASecondOneOnTheWayBackKeepsExactlyOnceToo) {
             ASSERT_TRUE(dialogue.reader().is_idle());
             ASSERT_TRUE(dialogue.publisher().is_idle());
         }
+    }
+}
+
+/// [MQTT-4.8.2-4] [MQTT-4.8.2-5]
+TEST_P(Qos2Crash, AtAnyPacketOfSharedSubscriptionsKeepsExactlyOnce) {
+    const auto [version, cut, has_checkpoint] = GetParam();
+    bool has_died = true;
+    for (std::size_t packet = 0; has_died; ++packet) {
+        SCOPED_TRACE("packet " + std::to_string(packet));
+        Dialogue dialogue{version, {"r1", "r2"}, "$share/g/t"};
+        dialogue.publisher().queue("one");
+        dialogue.publisher().queue("two");
+        has_died = dialogue.go_on(packet, cut, has_checkpoint);
+        dialogue.publisher().queue("three");
+        dialogue.finish();
+        std::vector<std::string> delivered;
+        for (const Client& reader : dialogue.readers()) {
+            ASSERT_TRUE(reader.is_idle());
+            delivered.insert(delivered.end(), reader.delivered().begin(), reader.delivered().end());
+        }
+        ASSERT_THAT(delivered, ::testing::UnorderedElementsAre("one", "two", "three"));
+        ASSERT_TRUE(dialogue.publisher().is_idle());
     }
 }
 

@@ -180,8 +180,13 @@ Result<Seq, std::string> floor_of(ViewStore* store, View view) {
 Result<void, std::string> load(const RestoreInputs& inputs, FoldedSessions& sessions,
                                Restored& out) {
     if (inputs.store == nullptr) return {};
-    auto loaded = inputs.store->load_sessions(
-        [&](ViewStore::SessionRow&& row) { sessions.load(std::move(row)); });
+    auto loaded = inputs.store->load_sessions([&](ViewStore::SessionRow&& row) {
+        if (row.id != kSharesRow) {
+            sessions.load(std::move(row));
+        } else if (inputs.shares != nullptr && !inputs.shares->unpack(row.packed)) {
+            ++out.rows_unreadable;
+        }
+    });
     if (!loaded) return loaded;
     return inputs.store->load_retained([&](ViewStore::RetainedRow&& row) {
         if (!inputs.retained.adopt(row)) ++out.rows_unreadable;
@@ -208,6 +213,7 @@ Result<Restored, std::string> restore(const RestoreInputs& inputs) {
     const Seq floor = std::min(*sessions_floor, *retained_floor);
     out.from = floor == Seq{} ? inputs.log.oldest() : floor;
 
+    std::vector<PublisherId> given;
     const auto fold = [&](const log::Block& block, Seq from) {
         const std::uint64_t skipped =
             from > block.first_seq() ? number(from) - number(block.first_seq()) : 0;
@@ -218,7 +224,13 @@ Result<Restored, std::string> restore(const RestoreInputs& inputs) {
             if (auto erasure = erasure_of(record)) {
                 out.erasures.push_back({.erasure = *std::move(erasure), .seq = seq});
             }
-            if (seq >= *sessions_floor) sessions.fold(seq, block.time(), record);
+            if (seq >= *sessions_floor) {
+                sessions.fold(seq, block.time(), record);
+                if (inputs.shares != nullptr) {
+                    inputs.shares->fold(seq, record, record.is_erased, given);
+                    given.clear();
+                }
+            }
             if (seq < *retained_floor) continue;
             if (rebuilds) {
                 inputs.retained.rebuild(seq, block.time(), record, block.record_bytes(i));
@@ -233,6 +245,12 @@ Result<Restored, std::string> restore(const RestoreInputs& inputs) {
     // The one reader there is has passed everything.
     inputs.retained.forget_tombstones(out.to);
     sessions.finish(out.to, inputs.adopt, out);
+    if (inputs.shares != nullptr) {
+        inputs.shares->forget_qos_0();
+        if (inputs.shares->is_dirty()) {
+            out.changed.push_back({.id = kSharesRow, .packed = inputs.shares->pack(out.to)});
+        }
+    }
     for (const OrderedErasure& ordered : out.erasures) {
         std::optional<std::string> after;
         while (erase_retained(inputs.retained, ordered.erasure, after)) continue;

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "bus/erasure.h"
 #include "bus/retained_view.h"
+#include "bus/share_table.h"
 #include "bus/view_store.h"
 #include "log/log.h"
 #include "session/stored_session.h"
@@ -29,6 +30,7 @@ struct RestoreInputs {
     ViewStore* store = nullptr;  // Null: the log alone.
     log::Log& log;
     RetainedView& retained;
+    ShareTable* shares = nullptr;  // The shard's. Null: nobody asks for them.
     /// Serves a read request of the log: SegmentLog::read_step, while no thread does it.
     std::function<bool()> read_step;
     /// Takes each session that is kept, as of the log's end.

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "session/connect_rules.h"
+#include "topic/topic_filter.h"
 
 namespace firehose::bus {
 namespace {
@@ -117,8 +118,13 @@ ClientSession& SessionStore::unpack(OfflineSessions::Taken&& taken) {
     auto session = std::make_unique<ClientSession>(std::move(from.key), std::move(who), owed_refs_);
     session->publisher = from.id;
     for (const session::Subscribed::Entry& entry : from.subscriptions) {
-        session->subscriptions.add(
-            entry.filter, {.options = entry.options, .id = entry.id, .from_seq = entry.from_seq});
+        const session::Subscription made{
+            .options = entry.options, .id = entry.id, .from_seq = entry.from_seq};
+        if (topic::is_shared(entry.filter)) {
+            session->shared.emplace(entry.filter, made);
+        } else {
+            session->subscriptions.add(entry.filter, made);
+        }
     }
     session->row_needs = from.needed_from();
     session->row_cursor = from.cursor;
@@ -217,6 +223,12 @@ session::StoredSession stored(const ClientSession& session, Seq cursor, Monotoni
                                        .options = subscription.options,
                                        .id = subscription.id,
                                        .from_seq = subscription.from_seq});
+    }
+    for (const auto& [filter, made] : session.shared) {
+        value.subscriptions.push_back({.filter = filter, .options = made.options, .id = made.id});
+    }
+    if (!session.shared.empty()) {
+        std::ranges::sort(value.subscriptions, {}, &session::Subscribed::Entry::filter);
     }
     const auto& in_flight = session.outbound.in_flight();
     value.in_flight.assign(in_flight.begin(), in_flight.end());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,7 @@ struct ClientSession {
     Identity identity;
     PublisherId publisher{};  // Of its records, for No Local.
     session::Subscriptions subscriptions;
+    std::map<std::string, session::Subscription, std::less<>> shared;  // By `$share/...`.
     session::Inbound inbound;
     session::Outbound outbound;
     session::Owed owed;

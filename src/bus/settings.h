@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "mqtt/types.h"
+
 /// Every limit that the bus obeys, by the name it has in the configuration.
 ///
 /// Filled by app from config::Settings; the defaults here are the table's. Threads: read-only once
@@ -50,9 +52,17 @@ struct Settings {
     /// will.restart_grace
     std::chrono::microseconds session_restart_grace = std::chrono::seconds{60};
     std::chrono::microseconds will_restart_grace = std::chrono::seconds{30};
+    std::uint16_t v31_client_id_max = 23;         // limits.v31_client_id_max
+    mqtt::Qos qos_max = mqtt::Qos::exactly_once;  // Of publishes; less is announced.
+    bool takes_retained = true;                   // False: refused, and announced so.
+    /// Filters of names that begin with `$` and are none of ours: granted, though nothing comes.
+    bool grants_reserved_filters = false;
     AnonymousSessions anonymous_sessions = AnonymousSessions::own;
     std::size_t feed_window_bytes = 16 * 1024 * 1024;  // feed.window_bytes, a shard.
-    Durability durability = Durability::disk;          // The weakest of the listeners, for $SYS.
+    std::chrono::microseconds feed_lag_max = std::chrono::seconds{1};  // feed.lag_max
+    bool share_anonymous = false;                                      // share.anonymous
+    std::size_t share_owed_max = 65'536;                               // share.owed_max, a member.
+    Durability durability = Durability::disk;  // The weakest of the listeners, for $SYS.
     std::chrono::microseconds sys_interval = std::chrono::seconds{10};
 
     std::size_t own_bytes_target = 64 * 1024;   // A reader is not pulled past this much unsent.

@@ -25,6 +25,7 @@ Shard::Shard(Shared shared, Waker& waker)
       sessions_(shared_.publisher_seed, shared_.settings.owed_refs),
       feeds_(shared_.settings.feed_window_bytes),
       input_(shared_.settings.input_bytes_max),
+      shares_(shared_.settings.share_owed_max),
       session_rows_(waker),
       publishes_(kMailboxCapacity, &waker),
       auth_replies_(kMailboxCapacity, &waker) {}
@@ -126,10 +127,12 @@ bool Shard::has_work() const {
     return !awaiting_turn_.empty() || !to_pull_.empty() || !to_flush_.empty() ||
            !pending_.is_empty() || (tail_position_ < shared_.log.end() && !tail_awaits_disk_) ||
            (durable_position_ < durable_limit() && !durable_awaits_disk_ &&
-            !durable_index_.is_empty()) ||
+            !(durable_index_.is_empty() && shares_.is_idle(durable_position_))) ||
            (!awaiting_durable_.empty() && durable_seen_ != shared_.log.durable_end()) ||
-           ((!publishes_.is_empty() || !to_record_.empty() || !to_end_.empty()) && can_record()) ||
-           !auth_replies_.is_empty() || session_rows_.requested() != 0;
+           ((!publishes_.is_empty() || !to_record_.empty() || !to_end_.empty() ||
+             has_unwritten_leaving()) &&
+            can_record()) ||
+           !auth_replies_.is_empty() || (session_rows_.requested() != 0 && can_take_rows());
 }
 
 Entrance& Shard::add_entrance(Entrance entrance) {
@@ -222,7 +225,8 @@ void Shard::mark_to_record(ClientSession& session) {
 }
 
 void Shard::record_exchanges() {
-    if ((to_record_.empty() && to_end_.empty()) || !can_record()) return;
+    if (!can_record()) return;
+    if (!leaving_.empty()) write_leaving();
     for (const PublisherId id : std::exchange(to_record_, {})) {
         if (ClientSession* session = sessions_.find(id)) record_exchanges(*session);
     }

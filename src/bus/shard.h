@@ -25,6 +25,7 @@
 #include "bus/session_rows.h"
 #include "bus/session_store.h"
 #include "bus/settings.h"
+#include "bus/share_table.h"
 #include "bus/sys_topics.h"
 #include "bus/tail_index.h"
 #include "bus/view_store.h"
@@ -93,6 +94,10 @@ public:
     /// Stops accepting and tells MQTT 5 clients so [3.14.4]; wills are published.
     void begin_drain();
     [[nodiscard]] std::size_t clients_open() const noexcept { return clients_.size(); }
+
+    /// For `restore`, before `adopt`; afterwards `start_shares` says what the start changes.
+    [[nodiscard]] ShareTable& shares() noexcept { return shares_; }
+    void start_shares();
 
     // What survives a stop. (shard_sessions.cpp)
     /// A session from before the start; `begin_turn` has told the time. Before the doors open.
@@ -200,7 +205,16 @@ private:
     void on_durable_gap(Seq oldest);
     [[nodiscard]] static bool is_text(ByteSpan payload);
     void flush_feeds();
+    void expel_laggards();
     void trim_feeds();
+
+    // Shared subscriptions. (shard_shares.cpp)
+    void fold_shared(const PlacedRecord& placed);
+    void leave_group(const ClientSession& session, const std::string& filter, bool is_ending);
+    void write_leaving();
+    [[nodiscard]] bool has_unwritten_leaving() const;
+    void on_leaving_refused(log::Ticket ticket);
+    void note_adopted(const session::StoredSession& stored);
 
     // Time. (shard_time.cpp)
     void tick();
@@ -221,6 +235,7 @@ private:
     void end_session(ClientSession& session);
     void on_due(ClientSession& session);
     void answer_checkpoint();
+    [[nodiscard]] bool can_take_rows() const;
     [[nodiscard]] session::StoredSession row_of(ClientSession& session);
 
     Shared shared_;
@@ -264,9 +279,27 @@ private:
     std::vector<Feed*> feeds_without_members_;
     TailIndex index_;          // Of the tail: feeds, and clients at QoS 0 that read by themselves.
     TailIndex durable_index_;  // Clients that read what is durable.
+    ShareTable shares_;
+    std::vector<PublisherId> given_;  // Scratch of fold_shared.
+    std::uint64_t shares_lost_ = 0;   // Of shares_.lost(), counted.
+    struct Leaving {
+        PublisherId session{};
+        session::GroupLeft left;
+        log::Ticket ticket{};  // 0: to be written.
+    };
+    std::vector<Leaving> leaving_;  // Until the record is read back.
+    struct Adopted {
+        PublisherId session{};
+        std::string filter;
+        mqtt::Qos qos = mqtt::Qos::at_most_once;
+    };
+    std::vector<Adopted> adopted_;  // Until start_shares.
+    bool keeps_shares_ = false;  // It writes their row: the shard that was given it at the start.
     SysTopics sys_;
     bool is_draining_ = false;
     bool is_row_round_ = false;  // Rows are being taken: what changed before was marked.
+    Seq row_round_from_{};       // Where it began: the floor that it is for.
+    bool do_rows_wait_ = false;  // For the fold of shared subscriptions to be there.
 
     SessionRowsBox session_rows_;
     Mailbox<InternalPublish> publishes_;

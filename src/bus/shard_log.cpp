@@ -67,6 +67,7 @@ void Shard::hear_outcomes() {
                 const std::vector<std::pair<log::Ticket, PublisherId>> awaited{begin, end};
                 awaiting_.erase(begin, end);
                 for (const auto& [ticket, session] : awaited) hear(outcome, session);
+                on_leaving_refused(outcome.ticket);
                 break;
             }
         }
@@ -149,7 +150,9 @@ void Shard::on_tail_gap(Seq oldest) {
 /// Reads on what has become durable, for clients that acknowledge.
 void Shard::read_durable(std::size_t bytes_max) {
     const Seq limit = durable_limit();
-    if (durable_index_.is_empty()) durable_position_ = std::max(durable_position_, limit);
+    if (durable_index_.is_empty() && shares_.is_idle(durable_position_)) {
+        durable_position_ = std::max(durable_position_, limit);
+    }
     if (durable_awaits_disk_ || durable_position_ >= limit) return;
     std::vector<log::BlockRef> blocks;
     switch (shared_.log.read(durable_position_, bytes_max, blocks)) {
@@ -180,6 +183,7 @@ void Shard::hand_out_blocks(const std::vector<log::BlockRef>& blocks) {
         for (std::size_t i = first_index(*block, durable_position_); i < block->count(); ++i) {
             const PlacedRecord record = placed(*block, i);
             if (record.seq >= limit) return;
+            if (shares_.wants(record.record.kind)) fold_shared(record);
             if (record.record.kind == log::RecordKind::message && !is_erased(record)) {
                 durable_index_.match(record.record.topic, [&](TailIndex::Subscriber subscriber) {
                     hand_to(*std::get<Client*>(subscriber), record);
@@ -206,7 +210,13 @@ void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
     if (record.kind == log::RecordKind::keep) {
         shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
     }
-    if (record.kind != log::RecordKind::message) return;
+    if (record.kind != log::RecordKind::message) {
+        const bool changes_members = record.kind == log::RecordKind::group_joined ||
+                                     record.kind == log::RecordKind::group_left ||
+                                     record.kind == log::RecordKind::epoch;
+        if (changes_members) shares_.expect(placed.seq);  // Folded once it is durable.
+        return;
+    }
     if (is_erased(placed)) {
         if (record.retain) fold_erased(placed);
         return;
@@ -220,6 +230,7 @@ void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
                 return;
             }
             feeds_.append(**feed, placed, match_.retain_as_published);
+            if (record.expires) (*feed)->note_expiring(now_);
             metrics_.publishes_sent.add((*feed)->members().size());
             return;
         }
@@ -426,6 +437,23 @@ void Shard::flush_feeds() {
         }
         if (all_sent) feeds_.drop_all(*feed);
     }
+}
+
+/// Whoever is far behind on records that expire reads them from the log, with the time that is
+/// left of them (rule **Expiry**). [MQTT-3.3.2-6]
+void Shard::expel_laggards() {
+    feeds_.for_each([this](Feed& feed) {
+        const auto stale = feed.stale_end(now_, shared_.settings.feed_lag_max);
+        if (!stale) return;
+        const std::vector<ConnectionId> members(feed.members().begin(), feed.members().end());
+        for (const ConnectionId id : members) {
+            Client* client = find(id);
+            if (client->output().feed_offset() >= *stale) continue;
+            metrics_.members_fallen_out.add();
+            client->detach();
+            queue_pull(*client);
+        }
+    });
 }
 
 void Shard::trim_feeds() {

@@ -4,6 +4,7 @@
 #include "bus/mqtt_client.h"
 #include "bus/shard.h"
 #include "session/connect_rules.h"
+#include "topic/topic_name.h"
 
 // Sessions beyond their connections: wills, the end, what checkpoints are given and starts give.
 namespace firehose::bus {
@@ -76,7 +77,9 @@ void Shard::arm_will(ClientSession& session, session::Will&& will) {
     session.will = std::move(will);
     const session::WillMessage* message = session.will.message();
     if (message != nullptr &&
-        (message->topic.starts_with('$') || !may_write(session, message->topic))) {
+        (message->topic.starts_with('$') ||
+         topic::level_count(message->topic) > shared_.settings.topic_levels_max ||
+         !may_write(session, message->topic))) {
         session.will.disarm();
         metrics_.publishes_denied.add();
         message = nullptr;
@@ -163,7 +166,16 @@ void Shard::restate(ClientSession& session) {
                                           .id = made.id,
                                           .from_seq = made.from_seq});
         }
+        for (const auto& [filter, made] : session.shared) {
+            subscribed.entries.push_back(
+                {.filter = filter, .options = made.options, .id = made.id});
+        }
         if (!subscribed.entries.empty()) record(session, subscribed);
+    }
+    for (const auto& [filter, made] : session.shared) {
+        record(session,
+               session::GroupJoined{
+                   .filter = filter, .qos = made.options.qos, .is_durable = session.is_durable()});
     }
     if (session.will.message() == nullptr) {
         record(session, session::WillDisarmed{});
@@ -180,6 +192,7 @@ void Shard::restate_later(ClientSession& session) {
 }
 
 void Shard::end_session(ClientSession& session) {
+    for (const auto& [filter, subscription] : session.shared) leave_group(session, filter, true);
     const bool is_in_log =
         session.is_recorded || session.is_will_recorded || session.recorded != log::Ticket{};
     perform(session.will.on_session_ended(), session);
@@ -192,7 +205,7 @@ void Shard::end_session(ClientSession& session) {
         session.will.disarm();
         note_will(session);
     }
-    metrics_.subscriptions.subtract(session.subscriptions.size());
+    metrics_.subscriptions.subtract(session.subscriptions.size() + session.shared.size());
     sessions_.remove(session);
 }
 
@@ -229,6 +242,7 @@ bool Shard::take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionR
     true_for = shared_.log.end();
     if (!is_settled) return false;
     if (!std::exchange(is_row_round_, true)) {
+        row_round_from_ = true_for;
         sessions_.for_each([this](ClientSession& session) {
             const bool has_exchanges =
                 !session.outbound.in_flight().empty() || session.inbound.held() != 0;
@@ -248,14 +262,26 @@ bool Shard::take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionR
         row.true_for = true_for;
         out.push_back({.id = row.id, .packed = row.is_kept() ? row.pack() : ByteBuffer{}});
     }
-    const bool is_done = sessions_.take_rows(end - out.size(), true_for, out) && out.size() < end;
-    if (is_done) is_row_round_ = false;
-    return is_done;
+    if (!sessions_.take_rows(end - out.size(), true_for, out) || out.size() >= end) return false;
+    // The groups' row comes last, and is true for the whole round.
+    const bool has_row = keeps_shares_ && shares_.is_dirty();
+    do_rows_wait_ = has_row && durable_position_ < row_round_from_;
+    if (do_rows_wait_) return false;
+    if (has_row) {
+        out.push_back({.id = kSharesRow, .packed = shares_.pack(durable_position_)});
+    }
+    is_row_round_ = false;
+    return true;
+}
+
+/// The log becomes durable in time, and that wakes us.
+bool Shard::can_take_rows() const {
+    return !do_rows_wait_ || durable_position_ >= row_round_from_;
 }
 
 void Shard::answer_checkpoint() {
     const std::size_t rows_max = session_rows_.requested();
-    if (rows_max == 0) return;
+    if (rows_max == 0 || !can_take_rows()) return;
     SessionRows answer;
     answer.is_last = take_dirty_sessions(rows_max, answer.rows, answer.true_for);
     answer.tail = tail_position_;
@@ -273,6 +299,7 @@ StoredSession Shard::row_of(ClientSession& session) {
 
 Seq Shard::sessions_needed_from() {
     Seq needed = sessions_.offline().needed_from();
+    needed = std::min(needed, shares_.needed_from().value_or(needed));
     sessions_.for_each([&needed](const ClientSession& session) {
         if (session.is_durable()) needed = std::min(needed, session.row_needs);
     });
@@ -304,6 +331,7 @@ void Shard::adopt(StoredSession&& stored) {
             expiry_s == session::kNeverExpires ? expiry_s : whole_seconds(expires_in);
         if (stored.will) stored.will_in_s = whole_seconds(will_in);
     }
+    note_adopted(stored);
     metrics_.subscriptions.add(stored.subscriptions.size());
     sessions_.adopt(std::move(stored), timers, is_changed);
 }

@@ -18,6 +18,7 @@ void Shard::tick() {
     for (const ConnectionId id : open) {
         if (Client* client = find(id)) client->on_tick();
     }
+    expel_laggards();
     for (ClientSession* session : sessions_.due(now_, kDueMax)) on_due(*session);
     shared_.retained.forget_tombstones(tail_position_);
     if (now_ >= next_sys_) push_sys_topics();

@@ -86,7 +86,6 @@ constexpr Option kOptions[] = {
      .doc = "Who may read and publish what, in the format of mosquitto's ACL file. Without it "
             "everybody reads everything and nobody publishes; with it, it alone decides.",
      .example = "\"/etc/firehose/acl\""},
-
     {.key = "log.mode",
      .type = Choice{.words = kLogModes},
      .value = "disk",
@@ -207,6 +206,14 @@ constexpr Option kOptions[] = {
      .max = 65'535,
      .field = &at<&Settings::limits, &LimitSettings::topic_levels_max>,
      .doc = "Levels of a topic or filter."},
+    {.key = "limits.v31_client_id_max",
+     .type = Count{},
+     .value = 23,
+     .min = 0,
+     .max = 65'535,
+     .field = &at<&Settings::limits, &LimitSettings::v31_client_id_max>,
+     .doc = "Characters in the client id of an MQTT 3.1 client, 23 in its standard. 0: any "
+            "number."},
     {.key = "limits.connect_timeout",
      .type = Duration{},
      .value = 10s,
@@ -325,6 +332,21 @@ constexpr Option kOptions[] = {
      .doc = "After a start no session expires before, however long the bus was down or its clock "
             "says it was."},
 
+    {.key = "share.anonymous",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Settings::share, &ShareSettings::anonymous>,
+     .doc = "Clients without a user name may join shared subscriptions (`$share/...`). Whoever "
+            "joins a group takes messages away from its other members."},
+    {.key = "share.owed_max",
+     .type = Count{},
+     .value = 65'536,
+     .min = 1,
+     .max = 1'000'000,
+     .field = &at<&Settings::share, &ShareSettings::owed_max>,
+     .doc = "Messages that wait for one member of shared subscriptions. Past it the next member "
+            "gets them; if all are full, they are lost and counted."},
+
     {.key = "will.restart_grace",
      .type = Duration{},
      .value = 30s,
@@ -359,7 +381,7 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::feed, &FeedSettings::lag_max>,
      .doc =
          "A subscriber further behind than this leaves a feed that carries expiring messages, so "
-         "that their remaining time stays right. Checked, but without effect in this release."},
+         "that their remaining time stays right. Looked at once a second."},
 
     {.key = "net.send_buffer",
      .type = Bytes{},
@@ -504,6 +526,7 @@ constexpr Section kSections[] = {
     {.name = "publish", .doc = "How publishers are slowed down."},
     {.name = "connection", .doc = "Memory of one connection."},
     {.name = "session", .doc = "What is remembered of clients."},
+    {.name = "share", .doc = "Shared subscriptions of MQTT clients."},
     {.name = "will", .doc = "Last wills of MQTT clients."},
     {.name = "keep_alive", .doc = "When a silent client is taken for dead."},
     {.name = "feed", .doc = "How subscribers share what is sent to them."},

@@ -92,6 +92,7 @@ struct LimitSettings {
     std::uint64_t connections_max = 0;
     std::uint64_t subscriptions_max = 0;  // In one session.
     std::uint64_t topic_levels_max = 0;
+    std::uint64_t v31_client_id_max = 0;  // Characters; 0: any number.
     Microseconds connect_timeout{0};
     Microseconds http_head_timeout{0};
 };
@@ -119,6 +120,12 @@ struct SessionSettings {
     std::uint64_t count_max = 0;
     Microseconds restart_grace{0};
     AnonymousSessions anonymous = AnonymousSessions::own;
+};
+
+/// Shared subscriptions.
+struct ShareSettings {
+    bool anonymous = false;      // Clients without a user name may join.
+    std::uint64_t owed_max = 0;  // Messages that wait for one member.
 };
 
 struct WillSettings {
@@ -189,6 +196,7 @@ struct Settings {
     PublishSettings publish;
     ConnectionSettings connection;
     SessionSettings session;
+    ShareSettings share;
     WillSettings will;
     KeepAliveSettings keep_alive;
     FeedSettings feed;

@@ -29,7 +29,20 @@ Failure<ConnectRefusal> refuse(Version version, ReasonCode reason, std::string_v
                                   .has_connack = version == Version::v5 || v3_can_say(reason)}};
 }
 
-std::optional<Failure<ConnectRefusal>> check_client_id(const Connect& connect) noexcept {
+/// Characters, not bytes: what begins one is no continuation byte.
+std::size_t characters_of(std::string_view utf8) noexcept {
+    return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char byte) {
+        return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
+    }));
+}
+
+std::optional<Failure<ConnectRefusal>> check_client_id(const Connect& connect,
+                                                       const ConnectLimits& limits) noexcept {
+    if (connect.version == Version::v31 && limits.v31_client_id_max != 0 &&
+        characters_of(connect.client_id) > limits.v31_client_id_max) {
+        return refuse(connect.version, ReasonCode::client_identifier_not_valid, {},
+                      "Client Identifier: longer than MQTT 3.1 allows");
+    }
     if (!connect.client_id.empty() || connect.version == Version::v5) return std::nullopt;
     if (connect.version == Version::v31) {
         return refuse(connect.version, ReasonCode::client_identifier_not_valid, {},
@@ -38,6 +51,26 @@ std::optional<Failure<ConnectRefusal>> check_client_id(const Connect& connect) n
     if (!connect.clean_start) {
         return refuse(connect.version, ReasonCode::client_identifier_not_valid, "MQTT311-3.1.3-8",
                       "Client Identifier: empty without Clean Session");
+    }
+    return std::nullopt;
+}
+
+/// [MQTT-3.2.2-12] [MQTT-3.2.2-13]
+std::optional<Failure<ConnectRefusal>> check_will(const Connect& connect,
+                                                  const ConnectLimits& limits) noexcept {
+    if (!connect.will) return std::nullopt;
+    const mqtt::Will& will = *connect.will;
+    if (!topic::is_valid_name(will.topic)) {
+        return refuse(connect.version, ReasonCode::topic_name_invalid, "MQTT-4.7.0-1",
+                      "Will Topic: not a topic name");
+    }
+    if (will.qos > limits.qos_max) {
+        return refuse(connect.version, ReasonCode::qos_not_supported, "MQTT-3.2.2-12",
+                      "Will QoS: above Maximum QoS");
+    }
+    if (will.retain && !limits.takes_retained) {
+        return refuse(connect.version, ReasonCode::retain_not_supported, "MQTT-3.2.2-13",
+                      "Will Retain: retained messages are not taken");
     }
     return std::nullopt;
 }
@@ -61,16 +94,13 @@ std::ostream& operator<<(std::ostream& out, const ConnectRefusal& refusal) {
 Result<ConnectTerms, ConnectRefusal> agree(const Connect& connect, const ConnectLimits& limits,
                                            std::string_view assigned_id) {
     const Version version = connect.version;
-    if (const auto refused = check_client_id(connect)) return *refused;
+    if (const auto refused = check_client_id(connect, limits)) return *refused;
     if (connect.authentication_method) {
         // We have no enhanced authentication. [MQTT-4.12.0-1]
         return refuse(version, ReasonCode::bad_authentication_method, "MQTT-4.12.0-1",
                       "Authentication Method: none is supported");
     }
-    if (connect.will && !topic::is_valid_name(connect.will->topic)) {
-        return refuse(version, ReasonCode::topic_name_invalid, "MQTT-4.7.0-1",
-                      "Will Topic: not a topic name");
-    }
+    if (const auto refused = check_will(connect, limits)) return *refused;
 
     ConnectTerms terms;
     terms.version = version;
@@ -98,6 +128,8 @@ Result<ConnectTerms, ConnectRefusal> agree(const Connect& connect, const Connect
         terms.outbound_window = std::min(connect.receive_maximum, limits.outbound_inflight_max);
         terms.inbound_window = limits.receive_maximum;
         terms.inbound_alias_max = limits.topic_alias_maximum;
+        terms.outbound_alias_max =
+            std::min(connect.topic_alias_maximum, limits.topic_alias_maximum);
         terms.outbound_packet_max = connect.maximum_packet_size.value_or(0xFFFF'FFFF);
         terms.wants_problem_information = connect.request_problem_information;
     } else {
@@ -115,6 +147,9 @@ mqtt::Connack connack(const ConnectTerms& terms, const ConnectLimits& limits,
     if (terms.is_expiry_changed) out.session_expiry_s = terms.session_expiry_s;
     out.receive_maximum = terms.inbound_window;
     out.maximum_packet_size = limits.packet_bytes_max;
+    if (limits.qos_max != mqtt::Qos::exactly_once) out.maximum_qos = limits.qos_max;
+    if (!limits.takes_retained) out.retain_available = false;
+    if (!limits.has_shared) out.shared_available = false;
     if (terms.is_id_assigned) out.assigned_client_id = terms.client_id;  // [MQTT-3.1.3-7]
     if (terms.inbound_alias_max != 0) out.topic_alias_maximum = terms.inbound_alias_max;
     if (terms.is_keep_alive_changed) out.server_keep_alive_s = terms.keep_alive_s;

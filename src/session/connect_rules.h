@@ -33,6 +33,10 @@ struct ConnectLimits {
     std::uint16_t v311_inflight_max = 64;                 // `publish.inflight_max`.
     std::uint16_t topic_alias_maximum = 10;               // Announced to 5.0 clients.
     std::uint32_t packet_bytes_max = 2'000'000;           // Announced to 5.0 clients.
+    std::uint16_t v31_client_id_max = 23;                 // Characters; 0: as many as they like.
+    mqtt::Qos qos_max = mqtt::Qos::exactly_once;          // Of publishes; announced likewise.
+    bool takes_retained = true;                           // Announced likewise.
+    bool has_shared = true;                               // Shared subscriptions; likewise.
 };
 
 /// What was agreed with an accepted client.
@@ -49,6 +53,7 @@ struct ConnectTerms {
     std::uint16_t inbound_window = 1;    // See inbound.h.
     std::uint32_t outbound_packet_max = 0xFFFF'FFFF;  // The client's Maximum Packet Size.
     std::uint16_t inbound_alias_max = 0;              // See topic_alias.h.
+    std::uint16_t outbound_alias_max = 0;             // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
     bool wants_problem_information = true;            // [MQTT-3.1.2-29]
 
     /// The session outlives its connection.

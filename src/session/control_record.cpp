@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/control_record.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "session/payload_bytes.h"
@@ -23,6 +24,8 @@ constexpr std::uint8_t kAssignedCopy = 0x08;
 constexpr std::uint8_t kWillRetain = 0x04;
 constexpr std::uint8_t kWillUtf8 = 0x08;
 constexpr std::uint8_t kWillExpires = 0x10;
+// Of a group's member.
+constexpr std::uint8_t kMemberDurable = 0x04;
 
 std::uint8_t flags(Qos qos, bool first, std::uint8_t first_bit, bool second,
                    std::uint8_t second_bit) noexcept {
@@ -126,6 +129,26 @@ void write(const IdsAssigned& assigned, PayloadWriter& out) {
         for (const std::uint32_t id : entry.subscription_ids) out.number(id);
     }
     write(assigned.completed, out);
+    const auto is_shared = [](const auto& entry) { return !entry.shared_filter.empty(); };
+    const auto& entries = assigned.entries;
+    out.count(static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), is_shared)));
+    for (const IdsAssigned::Entry& entry : entries) {
+        if (!is_shared(entry)) continue;
+        out.number(entry.packet_id);
+        out.text(entry.shared_filter);
+    }
+}
+
+/// Later versions of the record have it: which of the entries are of shared subscriptions.
+void read_shared(IdsAssigned& assigned, PayloadReader& in) {
+    if (in.is_at_end()) return;
+    for (std::size_t left = in.count(); left > 0 && in.is_ok(); --left) {
+        const std::uint16_t id = read_id(in);
+        const std::string_view filter = in.text();
+        for (IdsAssigned::Entry& entry : assigned.entries) {
+            if (entry.packet_id == id) entry.shared_filter = filter;
+        }
+    }
 }
 
 void read(IdsAssigned& assigned, PayloadReader& in) {
@@ -144,6 +167,7 @@ void read(IdsAssigned& assigned, PayloadReader& in) {
         assigned.entries.push_back(std::move(entry));
     }
     read(assigned.completed, in);
+    read_shared(assigned, in);
 }
 
 void write(const PubrecReceived& received, PayloadWriter& out) {
@@ -183,6 +207,36 @@ void read(WillArmed& armed, PayloadReader& in) {
     will.payload.assign(payload.begin(), payload.end());
 }
 
+void write(const GroupJoined& joined, PayloadWriter& out) {
+    out.text(joined.filter);
+    out.number(flags(joined.qos, joined.is_durable, kMemberDurable, false, 0));
+}
+
+void read(GroupJoined& joined, PayloadReader& in) {
+    joined.filter = in.text();
+    const auto bits = in.number<std::uint8_t>();
+    joined.qos = qos_of(bits, in);
+    joined.is_durable = (bits & kMemberDurable) != 0;
+}
+
+void write(const GroupLeft& left, PayloadWriter& out) {
+    out.text(left.filter);
+    out.number(number(left.cursor));
+    out.number(static_cast<std::uint32_t>(left.unacknowledged.size()));
+    for (const Seq seq : left.unacknowledged) out.number(number(seq));
+}
+
+void read(GroupLeft& left, PayloadReader& in) {
+    left.filter = in.text();
+    left.cursor = Seq{in.number<std::uint64_t>()};
+    for (auto count = in.number<std::uint32_t>(); count > 0 && in.is_ok(); --count) {
+        left.unacknowledged.push_back(Seq{in.number<std::uint64_t>()});
+    }
+}
+
+void write(const Epoch&, PayloadWriter&) {}
+void read(Epoch&, PayloadReader&) {}
+
 void write(const WillDisarmed&, PayloadWriter&) {}
 void read(WillDisarmed&, PayloadReader&) {}
 
@@ -212,6 +266,15 @@ constexpr RecordKind kind_of(const WillArmed&) noexcept {
 }
 constexpr RecordKind kind_of(const WillDisarmed&) noexcept {
     return RecordKind::will_disarmed;
+}
+constexpr RecordKind kind_of(const GroupJoined&) noexcept {
+    return RecordKind::group_joined;
+}
+constexpr RecordKind kind_of(const GroupLeft&) noexcept {
+    return RecordKind::group_left;
+}
+constexpr RecordKind kind_of(const Epoch&) noexcept {
+    return RecordKind::epoch;
 }
 
 template <class Kind>
@@ -255,6 +318,12 @@ std::optional<Control> decode_control(const log::Record& record) {
             return decode_as<WillArmed>(record.payload);
         case RecordKind::will_disarmed:
             return decode_as<WillDisarmed>(record.payload);
+        case RecordKind::group_joined:
+            return decode_as<GroupJoined>(record.payload);
+        case RecordKind::group_left:
+            return decode_as<GroupLeft>(record.payload);
+        case RecordKind::epoch:
+            return decode_as<Epoch>(record.payload);
         default:
             return std::nullopt;  // No session's.
     }

@@ -67,6 +67,7 @@ struct IdsAssigned {
         bool is_copy = false;  // A retained copy: says nothing of the cursor.
         Seq seq{};
         std::vector<std::uint32_t> subscription_ids;
+        std::string shared_filter = {};  // Of a shared subscription; empty: an ordinary delivery.
         friend bool operator==(const Entry&, const Entry&) = default;
     };
     std::vector<Entry> entries;
@@ -92,8 +93,31 @@ struct WillDisarmed {
     friend bool operator==(const WillDisarmed&, const WillDisarmed&) = default;
 };
 
-using Control = std::variant<SessionOpened, SessionEnded, Subscribed, Unsubscribed, PubrelReceived,
-                             IdsAssigned, PubrecReceived, WillArmed, WillDisarmed>;
+/// The session is a member of a shared subscription from here on (bus/share_table.h).
+struct GroupJoined {
+    std::string filter;  // `$share/<group>/<filter>`.
+    mqtt::Qos qos = mqtt::Qos::at_most_once;
+    bool is_durable = false;  // The session outlives connections.
+    friend bool operator==(const GroupJoined&, const GroupJoined&) = default;
+};
+
+/// It is one no more. What it had not acknowledged goes to the others: `unacknowledged`, and what
+/// was given to it at or after `cursor`.
+struct GroupLeft {
+    std::string filter;
+    Seq cursor{};
+    std::vector<Seq> unacknowledged;
+    friend bool operator==(const GroupLeft&, const GroupLeft&) = default;
+};
+
+/// A start: members whose sessions ended with their connection are gone.
+struct Epoch {
+    friend bool operator==(const Epoch&, const Epoch&) = default;
+};
+
+using Control =
+    std::variant<SessionOpened, SessionEnded, Subscribed, Unsubscribed, PubrelReceived, IdsAssigned,
+                 PubrecReceived, WillArmed, WillDisarmed, GroupJoined, GroupLeft, Epoch>;
 
 [[nodiscard]] log::RecordKind kind_of(const Control& control) noexcept;
 /// Appends the payload.

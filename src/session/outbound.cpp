@@ -94,7 +94,8 @@ Outbound::Begun Outbound::begin(Delivery delivery) {
     const std::uint16_t id = take_id();
     const bool is_exactly_once = delivery.qos == Qos::exactly_once;
     const bool is_sent = !has_unsent() && !(is_recorded_ && is_exactly_once);
-    if (!delivery.is_copy) assigned_end_ = std::max(assigned_end_, next(delivery.seq));
+    const bool is_copy = delivery.is_copy || !delivery.shared_filter.empty();
+    if (!is_copy) assigned_end_ = std::max(assigned_end_, next(delivery.seq));
     in_flight_.push_back(
         {.seq = delivery.seq,
          .subscription_ids = std::move(delivery.subscription_ids),
@@ -103,9 +104,10 @@ Outbound::Begun Outbound::begin(Delivery delivery) {
          .awaits = is_exactly_once ? InFlight::Awaits::pubrec : InFlight::Awaits::puback,
          .retain = delivery.retain,
          .is_sent = is_sent,
-         .is_copy = delivery.is_copy,
+         .is_copy = is_copy,
          .was_sent = is_sent,
-         .is_recorded = !is_recorded_});
+         .is_recorded = !is_recorded_,
+         .shared_filter = std::move(delivery.shared_filter)});
     if (is_recorded_) ++unrecorded_;
     if (is_sent) {
         ++sent_;
@@ -199,7 +201,8 @@ Outbound::Records Outbound::record(log::Ticket ticket) {
                                                 .retain = entry->retain,
                                                 .is_copy = entry->is_copy,
                                                 .seq = entry->seq,
-                                                .subscription_ids = entry->subscription_ids});
+                                                .subscription_ids = entry->subscription_ids,
+                                                .shared_filter = entry->shared_filter});
         }
     }
     std::ranges::reverse(records.received.ids);

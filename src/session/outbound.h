@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <ostream>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,7 +27,7 @@
 /// in the order of their seqs (rule **What a session may not forget**).
 /// Payloads are not kept: an entry has the record's seq and what else its PUBLISH needs.
 /// Threads:   belongs to its session. Cost: answers in the order of the deliveries are O(1),
-///            others O(in flight); 56 bytes an entry.
+///            others O(in flight); 88 bytes an entry.
 /// Invariant: a packet id is free or owned by exactly one exchange [MQTT-2.2.1-4]; what is sent
 ///            and not finished on this connection never exceeds the window [MQTT-3.3.4-9];
 ///            what is in flight never does. The lowest free id is taken first, so that a crash
@@ -43,11 +44,12 @@ struct InFlight {
     mqtt::Qos qos = mqtt::Qos::at_least_once;
     Awaits awaits = Awaits::puback;
     bool retain = false;
-    bool is_sent = false;     // On the current connection.
-    bool is_copy = false;     // Of a retained message.
-    bool was_sent = true;     // On any: it is sent again with DUP.
-    bool is_recorded = true;  // What it awaits is in the log, under `ticket`.
-    log::Ticket ticket{};     // 0: durable.
+    bool is_sent = false;            // On the current connection.
+    bool is_copy = false;            // Of a retained message.
+    bool was_sent = true;            // On any: it is sent again with DUP.
+    bool is_recorded = true;         // What it awaits is in the log, under `ticket`.
+    log::Ticket ticket{};            // 0: durable.
+    std::string shared_filter = {};  // Of a shared subscription; empty: an ordinary delivery.
 
     friend bool operator==(const InFlight&, const InFlight&) = default;
 };
@@ -78,7 +80,8 @@ public:
         mqtt::Qos qos = mqtt::Qos::at_least_once;  // 1 or 2.
         bool retain = false;
         std::vector<std::uint32_t> subscription_ids = {};
-        bool is_copy = false;  // Of a retained message.
+        bool is_copy = false;            // Of a retained message: says nothing of the cursor.
+        std::string shared_filter = {};  // The same, of a shared subscription.
     };
     struct Begun {
         std::uint16_t packet_id = 0;

@@ -64,6 +64,7 @@ public:
         is_ok_ = false;
         rest_ = {};
     }
+    [[nodiscard]] bool is_at_end() const noexcept { return rest_.empty(); }
     [[nodiscard]] bool is_ok() const noexcept { return is_ok_; }
 
 private:

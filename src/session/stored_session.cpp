@@ -7,6 +7,7 @@
 #include "log/crc32c.h"
 #include "log/little_endian.h"
 #include "session/payload_bytes.h"
+#include "topic/topic_filter.h"
 
 namespace firehose::session {
 namespace {
@@ -25,7 +26,8 @@ constexpr std::size_t kAfterExpiry = 42;
 constexpr std::uint8_t kExpires = 0x01;
 constexpr std::uint8_t kWill = 0x02;
 constexpr std::uint8_t kWillWaits = 0x04;
-constexpr std::uint8_t kSessionFlags = kExpires | kWill | kWillWaits;
+constexpr std::uint8_t kShared = 0x08;  // Some of what is in flight is of shared subscriptions.
+constexpr std::uint8_t kSessionFlags = kExpires | kWill | kWillWaits | kShared;
 
 constexpr std::uint8_t kQosBits = 0x03;
 // Of a subscription's options, as in SUBSCRIBE (MQTT 5.0, 3.8.3.1).
@@ -140,6 +142,34 @@ std::uint32_t checksum(ByteSpan packed) noexcept {
     return log::crc32c(packed.subspan(sizeof(std::uint32_t)));
 }
 
+bool is_shared(const Subscribed::Entry& entry) noexcept {
+    return topic::is_shared(entry.filter);
+}
+
+bool is_of_shared(const InFlight& delivery) noexcept {
+    return !delivery.shared_filter.empty();
+}
+
+void write_shared(const std::vector<InFlight>& in_flight, PayloadWriter& out) {
+    out.count(
+        static_cast<std::size_t>(std::count_if(in_flight.begin(), in_flight.end(), is_of_shared)));
+    for (const InFlight& delivery : in_flight) {
+        if (!is_of_shared(delivery)) continue;
+        out.number(delivery.packet_id);
+        out.text(delivery.shared_filter);
+    }
+}
+
+void read_shared(std::vector<InFlight>& in_flight, PayloadReader& in) {
+    for (std::size_t left = in.count(); left > 0 && in.is_ok(); --left) {
+        const auto packet_id = in.number<std::uint16_t>();
+        const std::string_view filter = in.text();
+        for (InFlight& delivery : in_flight) {
+            if (delivery.packet_id == packet_id) delivery.shared_filter = filter;
+        }
+    }
+}
+
 /// What each kind of control record changes.
 struct Folding {
     StoredSession& session;
@@ -156,8 +186,9 @@ struct Folding {
     }
     void operator()(const Subscribed& subscribed) const {
         for (const Subscribed::Entry& entry : subscribed.entries) {
-            // Nothing before a first subscription is owed.
-            if (session.subscriptions.empty()) {
+            // Nothing before a first subscription is owed; to shared ones the cursor means nothing.
+            if (std::all_of(session.subscriptions.begin(), session.subscriptions.end(),
+                            is_shared)) {
                 session.cursor = std::max(session.cursor, entry.from_seq);
             }
             const auto at = lower_bound(entry.filter);
@@ -188,7 +219,8 @@ struct Folding {
                                          .packet_id = entry.packet_id,
                                          .qos = entry.qos,
                                          .awaits = first_answer(entry.qos),
-                                         .retain = entry.retain});
+                                         .retain = entry.retain,
+                                         .shared_filter = entry.shared_filter});
             if (!entry.is_copy) session.cursor = std::max(session.cursor, next(entry.seq));
         }
     }
@@ -211,6 +243,11 @@ struct Folding {
         session.will.reset();
         session.will_in_s.reset();
     }
+
+    // Of shared subscriptions, which are kept apart.
+    void operator()(const GroupJoined&) const {}
+    void operator()(const GroupLeft&) const {}
+    void operator()(const Epoch&) const {}
 
 private:
     [[nodiscard]] std::vector<Subscribed::Entry>::iterator lower_bound(
@@ -245,8 +282,9 @@ void StoredSession::fold_inbound(Seq seq, std::uint16_t packet_id) {
 Seq StoredSession::needed_from() const noexcept {
     Seq needed = kNeedsNothing;
     // QoS 0 is not owed to who was away.
-    if (std::any_of(subscriptions.begin(), subscriptions.end(),
-                    [](const auto& entry) { return entry.options.qos != Qos::at_most_once; })) {
+    if (std::any_of(subscriptions.begin(), subscriptions.end(), [](const auto& entry) {
+            return entry.options.qos != Qos::at_most_once && !is_shared(entry);
+        })) {
         needed = cursor;
     }
     for (const InFlight& delivery : in_flight) needed = std::min(needed, delivery.seq);
@@ -254,13 +292,14 @@ Seq StoredSession::needed_from() const noexcept {
 }
 
 ByteBuffer StoredSession::pack() const {
+    const bool has_shared = std::any_of(in_flight.begin(), in_flight.end(), is_of_shared);
     ByteBuffer packed;
     PayloadWriter out{packed};
     out.number(std::uint32_t{0});  // The checksum's place.
     out.number(kVersion);
-    out.number(static_cast<std::uint8_t>(bit(expires_in_s.has_value(), kExpires) |
-                                         bit(will.has_value(), kWill) |
-                                         bit(will && will_in_s.has_value(), kWillWaits)));
+    out.number(static_cast<std::uint8_t>(
+        bit(expires_in_s.has_value(), kExpires) | bit(will.has_value(), kWill) |
+        bit(will && will_in_s.has_value(), kWillWaits) | bit(has_shared, kShared)));
     out.number(static_cast<std::uint64_t>(id));
     FH_ASSERT(packed.size() == kTrueForAt);
     out.number(number(true_for));
@@ -278,6 +317,7 @@ ByteBuffer StoredSession::pack() const {
     for (const std::uint16_t held : inbound_held) out.number(held);
     if (will) write(*will, out);
     if (will && will_in_s) out.number(*will_in_s);
+    if (has_shared) write_shared(in_flight, out);
     log::put(packed.data(), checksum(packed));
     return packed;
 }
@@ -308,6 +348,7 @@ std::optional<StoredSession> StoredSession::unpack(ByteSpan packed) {
     }
     if ((flags & kWill) != 0) session.will = read_will(in);
     if ((flags & kWillWaits) != 0) session.will_in_s = in.number<std::uint32_t>();
+    if ((flags & kShared) != 0) read_shared(session.in_flight, in);
     if (!in.is_ok()) return std::nullopt;
     return session;
 }

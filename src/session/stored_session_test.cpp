@@ -37,7 +37,8 @@ StoredSession full() {
                           {.seq = Seq{72},
                            .packet_id = 2,
                            .qos = Qos::exactly_once,
-                           .awaits = Awaits::pubrec}},
+                           .awaits = Awaits::pubrec,
+                           .shared_filter = "$share/g/a"}},
             .inbound_held = {5, 65'535},
             .will = WillMessage{.topic = "status",
                                 .payload = {std::byte{1}, std::byte{0}},
@@ -255,6 +256,21 @@ TEST(StoredSession, IsKeptForItsExpiryOrItsWill) {
     EXPECT_TRUE(session.fold(Seq{13}, WillDisarmed{}));
     EXPECT_FALSE(session.fold(Seq{14}, SessionEnded{}));
     EXPECT_TRUE(session.subscriptions.empty());
+}
+
+TEST(StoredSession, ASharedSubscriptionSaysNothingOfTheCursor) {
+    StoredSession session = opened();
+    session.fold(Seq{11},
+                 Subscribed{.entries = {{"$share/g/a", {.qos = Qos::at_least_once}, 0, Seq{}}}});
+    EXPECT_EQ(session.needed_from(), StoredSession::kNeedsNothing);
+    session.fold(Seq{12}, Subscribed{.entries = {{"a", {.qos = Qos::at_least_once}, 0, Seq{12}}}});
+    EXPECT_EQ(session.needed_from(), Seq{12});
+    IdsAssigned::Entry entry = assigned(1, 30, Qos::at_least_once);
+    entry.is_copy = true;
+    entry.shared_filter = "$share/g/a";
+    session.fold(Seq{40}, IdsAssigned{.entries = {entry}});
+    EXPECT_EQ(session.cursor, Seq{12});
+    EXPECT_EQ(session.in_flight.front().shared_filter, "$share/g/a");
 }
 
 TEST(StoredSession, NeedsTheLogForWhatIsOwedAtQos1And2) {

@@ -44,4 +44,17 @@ Result<std::string_view, mqtt::ProtocolError> TopicAliases::resolve(
     return std::string_view{names_[index]};
 }
 
+OutboundAliases::Use OutboundAliases::of(std::string_view topic) const {
+    if (alias_max_ == 0) return {};
+    const auto known = alias_of_.find(topic);
+    if (known != alias_of_.end()) return {.alias = known->second, .is_known = true};
+    if (alias_of_.size() >= alias_max_) return {};
+    return {.alias = static_cast<std::uint16_t>(alias_of_.size() + 1)};
+}
+
+void OutboundAliases::set(std::string_view topic) {
+    const auto alias = static_cast<std::uint16_t>(alias_of_.size() + 1);
+    alias_of_.emplace(topic, alias);
+}
+
 }  // namespace firehose::session

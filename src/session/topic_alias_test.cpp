@@ -21,6 +21,20 @@ TEST(TopicAliases, ResolveToTheNameLastSet) {  // [MQTT-3.3.2-12]
     EXPECT_EQ(*aliases.resolve("", 1), "b");
 }
 
+TEST(OutboundAliases, GiveTheFirstNamesAnAliasForGood) {  // [MQTT-3.1.2-26] [MQTT-3.1.2-27]
+    OutboundAliases aliases{2};
+    EXPECT_EQ(aliases.of("a").alias, 1);
+    EXPECT_FALSE(aliases.of("a").is_known);  // Not set yet: its packet may not have fitted.
+    EXPECT_EQ(aliases.of("b").alias, 1);
+    aliases.set("a");
+    EXPECT_TRUE(aliases.of("a").is_known);
+    EXPECT_EQ(aliases.of("b").alias, 2);
+    aliases.set("b");
+    EXPECT_EQ(aliases.of("c").alias, 0);
+    EXPECT_EQ(aliases.of("a").alias, 1);
+    EXPECT_EQ(OutboundAliases{0}.of("a").alias, 0);
+}
+
 TEST(TopicAliases, OwnTheirNames) {
     TopicAliases aliases{1};
     std::string name = "a/b/c";

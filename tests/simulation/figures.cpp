@@ -51,6 +51,7 @@ std::string_view name(Counted what) noexcept {
                                                                         "store_fallbacks",
                                                                         "store_losses",
                                                                         "keep_records",
+                                                                        "shared_deliveries",
                                                                         "seals",
                                                                         "segments_dropped"};
     return kNames[static_cast<std::size_t>(what)];

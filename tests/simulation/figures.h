@@ -61,7 +61,8 @@ enum class Counted : std::uint8_t {
     store_fallbacks,  // A start found the store's previous generation,
     store_losses,     // or none.
     keep_records,
-    seals,  // Segments.
+    shared_deliveries,  // To members of a shared subscription.
+    seals,              // Segments.
     segments_dropped,
 };
 inline constexpr std::size_t kCountedCount =

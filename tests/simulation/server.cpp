@@ -89,10 +89,12 @@ std::optional<std::string> Server::restore() {
         {.store = &machine_.store,
          .log = seam_,
          .retained = retained_,
+         .shares = &home.shares(),
          .read_step = [this] { return log_.read_step(); },
          .adopt = [&](session::StoredSession&& stored) { home.adopt(std::move(stored)); }});
     if (!restored) return restored.error();
     housekeeping_->add_rows(std::move(restored->changed));
+    home.start_shares();
     machine_.figures.add(Counted::sessions_restored, restored->sessions);
     machine_.figures.add(Counted::retained_restored, restored->retained);
     if (restored->rows_unreadable != 0) return "a row of the store cannot be read";

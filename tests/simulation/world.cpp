@@ -9,6 +9,7 @@
 #include "simulation/mortal.h"
 #include "simulation/publisher.h"
 #include "simulation/reader.h"
+#include "simulation/sharer.h"
 
 namespace firehose::simulation {
 namespace {
@@ -170,6 +171,25 @@ void World::hire() {
     if (random_.chance(60)) {
         add(std::make_unique<Mortal>(
             stage_, SimClient::Options{.name = "mortal", .client = named(random_, "mortal", 0)}));
+    }
+    if (random_.chance(50)) hire_crew();
+}
+
+void World::hire_crew() {
+    auto crew = std::make_shared<Crew>();
+    crew->qos = static_cast<int>(random_.below(3));
+    const std::uint64_t members = 1 + random_.below(3);
+    for (std::uint64_t i = 1; i <= members; ++i) {
+        const std::string name = "sharer" + std::to_string(i);
+        add(std::make_unique<Sharer>(
+            stage_,
+            SimClient::Options{.name = name,
+                               .client = named(random_, name),
+                               .filter = std::string{Sharer::kFilter},
+                               .qos = static_cast<mqtt::Qos>(crew->qos),
+                               .read_bytes_max = std::size_t{64} << random_.below(8),
+                               .is_websocket = random_.chance(30)},
+            crew));
     }
 }
 

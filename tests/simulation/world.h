@@ -63,6 +63,7 @@ private:
 
     [[nodiscard]] static Weather weather(Random& random);
     void hire();
+    void hire_crew();
     void step(bool has_faults);
     void break_something();
     void mend();
