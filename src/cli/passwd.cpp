@@ -21,7 +21,9 @@ constexpr const char* kExamples =
     "  firehose passwd users.pw ci                  asks for the password, twice, without showing "
     "it\n"
     "  firehose passwd users.pw ci < secret.txt     takes the first line of a file\n"
-    "  firehose passwd users.pw ci --delete\n"
+    "  firehose passwd -D users.pw ci               takes a user out\n"
+    "  firehose passwd -c users.pw ci               begins a new file, whatever was there\n"
+    "  firehose passwd -U users.pw                  hashes a file of lines user:password\n"
     "\n"
     "The file is made if it is missing, and replaced in one step, readable by its owner only.\n"
     "A password is never taken from the command line, where other users could see it.\n"
@@ -31,12 +33,18 @@ constexpr const char* kExamples =
 struct PasswdFlags {
     std::string file;
     std::string user;
+    std::string password;  // Given where others see it: refused.
     bool is_delete = false;
+    bool is_new = false;
+    bool is_upgrade = false;
+    bool is_batch = false;
 };
 
+constexpr std::size_t kFileBytesMax = 16 * 1024 * 1024;
+
 /// From the prompt, twice, or from the first line of a file or pipe; nullopt once that was refused.
-std::optional<std::string> read_password() {
-    if (::isatty(STDIN_FILENO) != 1) {
+std::optional<std::string> read_password(bool is_batch) {
+    if (is_batch || ::isatty(STDIN_FILENO) != 1) {
         auto password = read_line();
         if (!password) std::fputs("firehose passwd: no password on standard input\n", stderr);
         return password;
@@ -56,8 +64,9 @@ std::optional<std::string> read_password() {
 }
 
 std::optional<config::PasswordFile> open_users(const PasswdFlags& flags) {
-    const bool is_new = ::access(flags.file.c_str(), F_OK) != 0 && errno == ENOENT;
-    if (is_new && !flags.is_delete) return config::PasswordFile{};
+    if (flags.is_new) return config::PasswordFile{};
+    const bool is_missing = ::access(flags.file.c_str(), F_OK) != 0 && errno == ENOENT;
+    if (is_missing && !flags.is_delete) return config::PasswordFile{};
     auto users = config::PasswordFile::load(flags.file);
     if (users) return *std::move(users);
     print(users.error());
@@ -70,11 +79,43 @@ int write(const PasswdFlags& flags, const config::PasswordFile& users, const cha
                      failed.message().c_str());
         return kExitFailed;
     }
-    std::printf("%s: %s %s\n", flags.file.c_str(), what, flags.user.c_str());
+    std::printf("%s: %s %s\n", flags.file.c_str(), what,
+                flags.user.empty() ? "its users" : flags.user.c_str());
     return kExitOk;
 }
 
+int upgrade(const PasswdFlags& flags) {
+    const auto text = config::read_file(flags.file, kFileBytesMax);
+    if (!text) {
+        print({{flags.file, 0, "", text.error(), ""}});
+        return kExitUsage;
+    }
+    const auto users = config::PasswordFile::upgrade(*text, flags.file);
+    if (!users) {
+        print(users.error());
+        return kExitUsage;
+    }
+    return write(flags, *users, "hashed the passwords of");
+}
+
+/// What is wrong with the words together; empty if nothing is.
+std::string usage_problem(const PasswdFlags& flags) {
+    if (!flags.password.empty()) {
+        return "a password on the command line can be read by every user of this machine; give it "
+               "on standard input, -b then asks no questions";
+    }
+    if (flags.is_new + flags.is_delete + flags.is_upgrade > 1)
+        return "-c, -D and -U exclude another";
+    if (flags.is_upgrade) return flags.user.empty() ? "" : "-U is for all users of the file";
+    return flags.user.empty() ? "USER is required" : "";
+}
+
 int run(const PasswdFlags& flags) {
+    if (const std::string problem = usage_problem(flags); !problem.empty()) {
+        std::fprintf(stderr, "firehose passwd: %s\nTry: firehose passwd --help\n", problem.c_str());
+        return kExitUsage;
+    }
+    if (flags.is_upgrade) return upgrade(flags);
     auto users = open_users(flags);
     if (!users) return kExitUsage;
     if (flags.is_delete) {
@@ -85,7 +126,7 @@ int run(const PasswdFlags& flags) {
         }
         return write(flags, *users, "deleted");
     }
-    const auto password = read_password();
+    const auto password = read_password(flags.is_batch);
     if (!password) return kExitUsage;
     if (const std::string problem = users->set(flags.user, *password); !problem.empty()) {
         std::fprintf(stderr, "firehose passwd: %s\n", problem.c_str());
@@ -101,8 +142,14 @@ void add_passwd_command(CLI::App& program, int& exit_code) {
         "passwd", "Gives a user a password, in a file that mosquitto reads too");
     auto flags = std::make_shared<PasswdFlags>();
     passwd->add_option("FILE", flags->file, "The password file")->required();
-    passwd->add_option("USER", flags->user, "The user's name")->required();
-    passwd->add_flag("--delete", flags->is_delete, "Take the user out of the file");
+    passwd->add_option("USER", flags->user, "The user's name");
+    passwd->add_option("PASSWORD", flags->password, "Refused: others could see it");
+    passwd->add_flag("-c,--create", flags->is_new, "Begin a new file, whatever was there");
+    passwd->add_flag("-D,--delete", flags->is_delete, "Take the user out of the file");
+    passwd->add_flag("-U,--upgrade", flags->is_upgrade,
+                     "Hash the passwords of a file of lines user:password");
+    passwd->add_flag("-b,--batch", flags->is_batch,
+                     "Take the password from standard input, without questions");
     passwd->footer(kExamples);
     passwd->callback([flags, &exit_code] { exit_code = run(*flags); });
 }

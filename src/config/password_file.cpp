@@ -39,6 +39,17 @@ Hash pbkdf2(std::string_view password, const Bytes& salt, unsigned iterations) {
     return hash;
 }
 
+Hash sha512(std::string_view password, const Bytes& salt) {
+    Bytes text(password.begin(), password.end());
+    text.insert(text.end(), salt.begin(), salt.end());
+    Hash hash;
+    const int done =
+        EVP_Digest(text.data(), text.size(), hash.data(), nullptr, EVP_sha512(), nullptr);
+    FH_ASSERT(done == 1);
+    OPENSSL_cleanse(text.data(), text.size());
+    return hash;
+}
+
 std::string base64(const Bytes& bytes) {
     std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // OpenSSL ends it by a zero.
     const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
@@ -87,7 +98,7 @@ struct PasswordFile::Line {
     std::string problem;
     std::string allowed{kFormat};
 
-    explicit Line(std::string_view text) {
+    Line(std::string_view text, bool takes_plain) {
         if (text.find_first_not_of(" \t\r") == std::string_view::npos) {
             problem = "is blank";
             return;
@@ -101,10 +112,21 @@ struct PasswordFile::Line {
             problem = "the user name " + wrong;
             return;
         }
+        if (takes_plain && !text.starts_with("$")) {
+            plain = trimmed_end(text);
+            if (plain.empty()) problem = "the user has no password";
+            return;
+        }
         read_secret(text);
     }
 
+    std::string_view plain;  // A password in plain text.
+
 private:
+    static std::string_view trimmed_end(std::string_view text) {
+        while (text.ends_with('\r')) text.remove_suffix(1);
+        return text;
+    }
     void read_secret(std::string_view text) {
         if (!text.starts_with('$')) {
             problem = text.empty() ? "the user has no password" : "the password is not hashed";
@@ -113,20 +135,33 @@ private:
         }
         text.remove_prefix(1);
         const std::string_view kind = cut(text, '$');
-        if (kind != "7") {
-            problem = "the hash is of another kind than $7$";
+        if (kind == "argon2id") {
+            problem = "the hash is argon2id, which this program cannot check";
+            allowed += ": set this user's password again, with `firehose passwd`";
+            return;
+        }
+        if (kind != "7" && kind != "6") {
+            problem = "the hash is of another kind than $7$ and $6$";
             allowed += ", as `firehose passwd` and mosquitto_passwd 2.0 write it";
             return;
         }
+        if (kind == "6") return read_rest(text);
         const std::string_view iterations = cut(text, '$');
-        const auto salt = from_base64(cut(text, '$'));
-        const auto hash = from_base64(text);
         const auto [end, failed] = std::from_chars(
             iterations.data(), iterations.data() + iterations.size(), secret.iterations);
         if (failed != std::errc{} || end != iterations.data() + iterations.size() ||
             secret.iterations == 0 || secret.iterations > kIterationsMax) {
             problem = "the iterations are no number from 1 to " + std::to_string(kIterationsMax);
-        } else if (!salt || salt->size() > kSaltBytesMax) {
+            return;
+        }
+        read_rest(text);
+    }
+
+    /// Salt and hash.
+    void read_rest(std::string_view text) {
+        const auto salt = from_base64(cut(text, '$'));
+        const auto hash = from_base64(text);
+        if (!salt || salt->size() > kSaltBytesMax) {
             problem = "the salt is not base64 of 1 to 64 bytes";
         } else if (!hash || hash->size() != Hash{}.size()) {
             problem = "the hash is not base64 of 64 bytes";
@@ -139,13 +174,32 @@ private:
 
 Result<PasswordFile, ConfigErrors> PasswordFile::parse(std::string_view text,
                                                        std::string_view file) {
+    return parse(text, file, false);
+}
+
+Result<PasswordFile, ConfigErrors> PasswordFile::upgrade(std::string_view text,
+                                                         std::string_view file) {
+    return parse(text, file, true);
+}
+
+Result<PasswordFile, ConfigErrors> PasswordFile::parse(std::string_view text, std::string_view file,
+                                                       bool takes_plain) {
     PasswordFile parsed;
     ConfigErrors errors;
     for (std::size_t number = 1; !text.empty(); ++number) {
-        Line line{cut(text, '\n')};
+        const std::string_view whole = cut(text, '\n');
+        if (whole.starts_with('#')) {
+            parsed.comments_.emplace_back(whole);
+            continue;
+        }
+        Line line{whole, takes_plain};
         if (line.problem.empty() && parsed.users_.contains(line.user)) {
             line.problem = "the user is there twice";
             line.allowed = "one line a user";
+        }
+        if (line.problem.empty() && !line.plain.empty()) {
+            line.problem = parsed.set(line.user, line.plain);
+            if (line.problem.empty()) continue;
         }
         if (line.problem.empty()) {
             parsed.users_.emplace(std::move(line.user), std::move(line.secret));
@@ -169,7 +223,9 @@ bool PasswordFile::verify(std::string_view user, std::string_view password) cons
     const auto found = users_.find(user);
     const bool is_known = found != users_.end() && password.size() <= kPasswordBytesMax;
     const Secret& secret = is_known ? found->second : kNobody;
-    const Hash hash = pbkdf2(password.substr(0, kPasswordBytesMax), secret.salt, secret.iterations);
+    password = password.substr(0, kPasswordBytesMax);
+    const Hash hash = secret.iterations == 0 ? sha512(password, secret.salt)
+                                             : pbkdf2(password, secret.salt, secret.iterations);
     const bool is_same = CRYPTO_memcmp(hash.data(), secret.hash.data(), hash.size()) == 0;
     return is_same && is_known;
 }
@@ -197,9 +253,11 @@ bool PasswordFile::erase(std::string_view user) {
 
 std::string PasswordFile::text() const {
     std::string text;
+    for (const std::string& comment : comments_) text += comment + "\n";
     for (const auto& [user, secret] : users_) {
-        text += user + ":$7$" + std::to_string(secret.iterations) + "$" + base64(secret.salt) +
-                "$" + base64(secret.hash) + "\n";
+        const std::string kind =
+            secret.iterations == 0 ? ":$6$" : ":$7$" + std::to_string(secret.iterations) + "$";
+        text += user + kind + base64(secret.salt) + "$" + base64(secret.hash) + "\n";
     }
     return text;
 }

@@ -10,12 +10,14 @@
 #include "base/result.h"
 #include "config/config_error.h"
 
-/// Users and their passwords, in the file format of mosquitto_passwd (2.0): one line each,
+/// Users and their passwords, in the file format of mosquitto_passwd: one line each,
 ///
-///     user:$7$<iterations>$<salt, base64>$<hash, base64>
+///     user:$7$<iterations>$<salt, base64>$<hash, base64>     PBKDF2-HMAC-SHA512, 64 bytes
+///     user:$6$<salt, base64>$<hash, base64>                  SHA-512 of password and salt
 ///
-/// where the hash is 64 bytes of PBKDF2-HMAC-SHA512. Blank and broken lines are refused, each by
-/// its number: a file that was damaged must not quietly lose users or gain one without a password.
+/// and `#` as the first character of a comment. New passwords are written as $7$. Blank and broken
+/// lines are refused, each by its number: a file that was damaged must not quietly lose users or
+/// gain one without a password. So are mosquitto 2.1's $argon2id$: no library of ours makes it.
 ///
 /// Lifetime: a value. Threads: any number of readers.
 /// Cost: `verify` takes as long as the hash's iterations (0.1 ms for mosquitto_passwd's 101),
@@ -43,18 +45,28 @@ public:
     [[nodiscard]] bool erase(std::string_view user);
 
     [[nodiscard]] std::size_t size() const noexcept { return users_.size(); }
-    /// The file's text, users in the order of their names.
+    /// The file's text: its comments, then users in the order of their names.
     [[nodiscard]] std::string text() const;
+
+    /// A file of lines `user:password` in plain text, as `mosquitto_passwd -U` takes it; lines that
+    /// are hashed already stay.
+    [[nodiscard]] static Result<PasswordFile, ConfigErrors> upgrade(std::string_view text,
+                                                                    std::string_view file);
 
 private:
     struct Secret {
-        unsigned iterations = 0;
+        unsigned iterations = 0;  // 0: a $6$.
         std::vector<unsigned char> salt;
         std::vector<unsigned char> hash;
     };
 
     struct Line;
 
+    [[nodiscard]] static Result<PasswordFile, ConfigErrors> parse(std::string_view text,
+                                                                  std::string_view file,
+                                                                  bool takes_plain);
+
+    std::vector<std::string> comments_;
     std::map<std::string, Secret, std::less<>> users_;
 };
 

@@ -41,6 +41,32 @@ TEST(PasswordFile, ChecksWhatMosquittoPasswdWrote) {
     EXPECT_EQ(users.text(), kByMosquitto);
 }
 
+// Written by mosquitto_passwd -H sha512.
+TEST(PasswordFile, ChecksTheOlderKindOfHash) {
+    const std::string line =
+        "u:$6$WSzqb+Mvo7gnP2NX$t3/Wuc066H/9AZeOwDqE3maDu0k6ovRXUPQSONYD2wTeuoxiIoahiK4W1aLe2XVS+"
+        "1ovHaSXsedv0nENJzC0LQ==\n";
+    const auto file = PasswordFile::parse("# a comment\n" + line, "f");
+    ASSERT_TRUE(file);
+    EXPECT_TRUE(file->verify("u", "pw"));
+    EXPECT_FALSE(file->verify("u", "pW"));
+    EXPECT_FALSE(file->verify("u", ""));
+    EXPECT_EQ(file->text(), "# a comment\n" + line);
+}
+
+TEST(PasswordFile, HashesAFileOfPlainPasswords) {
+    const auto file = PasswordFile::upgrade("a:one\r\nb:two:three\n", "f");
+    ASSERT_TRUE(file);
+    EXPECT_TRUE(file->verify("a", "one"));
+    EXPECT_TRUE(file->verify("b", "two:three"));
+    const auto again = PasswordFile::upgrade(file->text(), "f");
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->text(), file->text());
+    EXPECT_FALSE(PasswordFile::parse("a:one\n", "f"));
+    EXPECT_FALSE(PasswordFile::upgrade("a:\n", "f"));
+    EXPECT_FALSE(PasswordFile::upgrade("a\n", "f"));
+}
+
 TEST(PasswordFile, WithoutUsersLetsNobodyIn) {
     const PasswordFile users = file("");
     EXPECT_EQ(users.size(), 0U);
@@ -100,12 +126,16 @@ TEST(PasswordFile, RefusesBlankAndBrokenLinesEachByItsNumber) {  // CVE-2018-125
     const Row rows[] = {
         {"", "is blank"},
         {"   \t", "is blank"},
-        {"# comment", "has no colon after a user name"},
+        {" # comment", "has no colon after a user name"},
         {"infra", "has no colon after a user name"},
         {":$7$101$c2FsdA==$" + hash, "the user name is empty"},
         {"u:", "the user has no password"},
         {"u:secret", "the password is not hashed"},
-        {"u:$6$c2FsdA==$" + hash, "the hash is of another kind than $7$"},
+        {"u:$6$c2FsdA==$" + hash.substr(4), "the hash is not base64 of 64 bytes"},
+        {"u:$6$c2FsdA==", "the hash is not base64 of 64 bytes"},
+        {"u:$5$c2FsdA==$" + hash, "the hash is of another kind than $7$ and $6$"},
+        {"u:$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA",
+         "the hash is argon2id, which this program cannot check"},
         {"u:$7$", "the iterations are no number from 1 to 100000"},
         {"u:$7$0$c2FsdA==$" + hash, "the iterations are no number from 1 to 100000"},
         {"u:$7$100001$c2FsdA==$" + hash, "the iterations are no number from 1 to 100000"},

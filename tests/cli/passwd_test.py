@@ -140,6 +140,31 @@ class Passwd(unittest.TestCase):
         return subprocess.run([TOOLS["mosquitto_pub"], "-h", "127.0.0.1", "-p", str(port), "-u", user, "-P", password,
                                "-t", "t", "-m", "m", "-q", "1"], capture_output=True, timeout=30).returncode
 
+    def test_takes_the_flags_of_mosquitto_passwd(self):
+        self.add("old", "x")
+        done = firehose("passwd", "-c", "-b", self.file, "ci", stdin="secret\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual([line[:6] for line in pathlib.Path(self.file).read_text().splitlines()], ["ci:$7$"])
+        seen = firehose("passwd", "-b", self.file, "ci", "secret")
+        self.assertEqual(seen.returncode, 2)
+        self.assertIn("a password on the command line can be read by every user", seen.stderr.decode())
+        self.assertEqual(firehose("passwd", "-D", self.file, "ci").returncode, 0)
+        self.assertEqual(firehose("passwd", "-c", "-D", self.file, "ci").returncode, 2)
+        pathlib.Path(self.file).write_text("# users\na:one\nb:two\n")
+        self.assertEqual(firehose("passwd", "-U", self.file).returncode, 0)
+        text = pathlib.Path(self.file).read_text()
+        self.assertTrue(text.startswith("# users\na:$7$"), text)
+        self.assertNotIn("one", text)
+
+    def test_we_check_the_older_hash_of_mosquitto_passwd(self):
+        plain = pathlib.Path(self.file)
+        plain.write_text("ci:secret\n")
+        subprocess.run([TOOLS["mosquitto_passwd"], "-H", "sha512", "-U", self.file], check=True)
+        self.assertTrue(plain.read_text().startswith("ci:$6$"))
+        conf = self.folder / "c.toml"
+        conf.write_text(f"auth.password_file = '{self.file}'\n")
+        self.assertEqual(firehose("check-config", str(conf)).returncode, 0)
+
     def test_we_keep_what_mosquitto_passwd_writes(self):
         subprocess.run([TOOLS["mosquitto_passwd"], "-c", "-b", self.file, "ci", "secret"], check=True)
         theirs = pathlib.Path(self.file).read_text()
