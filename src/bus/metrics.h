@@ -32,6 +32,7 @@ struct Metrics {
     Counter clients_total;  // Connected and stored sessions.
     Counter clients_maximum;
     Counter connections_accepted;
+    Counter connects_received;
     Counter connects_refused;
     Counter messages_received;  // Control packets of any kind.
     Counter messages_sent;

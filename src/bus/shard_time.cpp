@@ -21,7 +21,8 @@ void Shard::tick() {
     expel_laggards();
     for (ClientSession* session : sessions_.due(now_, kDueMax)) on_due(*session);
     shared_.retained.forget_tombstones(tail_position_);
-    if (now_ >= next_sys_) push_sys_topics();
+    const bool has_sys = shared_.settings.sys_interval.count() != 0;
+    if (has_sys && now_ >= next_sys_) push_sys_topics();
 }
 
 void Shard::push_sys_topics() {
@@ -30,12 +31,17 @@ void Shard::push_sys_topics() {
     sys_updated_at_ = now_;
     next_sys_ = now_ + shared_.settings.sys_interval;
     metrics_.clients_total.set(sessions_.size());
+    std::uint64_t in_flight = 0;
+    sessions_.for_each([&](const ClientSession& session) {
+        if (session.client != nullptr) in_flight += session.outbound.in_flight().size();
+    });
     sys_.update(metrics_,
                 {.version = shared_.version,
                  .durability = name(shared_.settings.durability),
                  .uptime = now_ - started_at_,
                  .heap_bytes = shared_.heap_bytes == nullptr ? 0 : shared_.heap_bytes(),
                  .retained_messages = shared_.retained.count(),
+                 .messages_in_flight = in_flight,
                  .sessions_stored = sessions_.size()},
                 elapsed);
     for (auto& [id, client] : clients_) client->send_sys(sys_.values(), &sys_.changed());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/sys_topics.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -52,8 +53,11 @@ void SysTopics::update(const Metrics& m, const SysFacts& facts, Microseconds ela
     set("clients/maximum", m.clients_maximum.value());
     set("messages/received", m.messages_received.value());
     set("messages/sent", m.messages_sent.value());
+    set("messages/inflight", facts.messages_in_flight);
     set("messages/stored", facts.retained_messages);
     set("store/messages/count", facts.retained_messages);
+    set("store/messages/bytes",
+        std::uint64_t{0});  // Payloads are the log's, whoever waits for them.
     set("publish/messages/received", m.publishes_received.value());
     set("publish/messages/sent", m.publishes_sent.value());
     set("publish/messages/dropped", m.publishes_dropped.value());
@@ -62,7 +66,12 @@ void SysTopics::update(const Metrics& m, const SysFacts& facts, Microseconds ela
     set("subscriptions/count", m.subscriptions.value());
     set("shared_subscriptions/count", std::uint64_t{0});
     set("retained messages/count", facts.retained_messages);
+    // The manual says "current size", mosquitto sends "current"; dashboards use either.
+    heap_maximum_ = std::max(heap_maximum_, facts.heap_bytes);
     set("heap/current", facts.heap_bytes);
+    set("heap/current size", facts.heap_bytes);
+    set("heap/maximum", heap_maximum_);
+    set("heap/maximum size", heap_maximum_);
     set_load("messages/received", m.messages_received.value(), elapsed);
     set_load("messages/sent", m.messages_sent.value(), elapsed);
     set_load("publish/received", m.publishes_received.value(), elapsed);
@@ -70,7 +79,7 @@ void SysTopics::update(const Metrics& m, const SysFacts& facts, Microseconds ela
     set_load("publish/dropped", m.publishes_dropped.value(), elapsed);
     set_load("bytes/received", m.bytes_received.value(), elapsed);
     set_load("bytes/sent", m.bytes_sent.value(), elapsed);
-    set_load("connections", m.connections_accepted.value(), elapsed);
+    set_load("connections", m.connects_received.value(), elapsed);
     set_load("sockets", m.connections_accepted.value(), elapsed);
 }
 
