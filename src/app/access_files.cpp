@@ -12,8 +12,11 @@ void add_line(std::string& problems, const std::string& problem) {
     problems += problem;
 }
 
-Result<bus::Acl, std::string> read_acl(const std::string& path) {
-    if (path.empty()) return bus::Acl::none();
+Result<bus::Acl, std::string> read_acl(const std::string& path, config::WithoutAclFile without) {
+    if (path.empty()) {
+        const bool is_open = without == config::WithoutAclFile::readwrite;
+        return is_open ? bus::Acl::open() : bus::Acl::none();
+    }
     std::ifstream file{path, std::ios::binary};
     if (!file) return Failure{path + ": cannot be read; does it exist, and may this user read it?"};
     const std::string text{std::istreambuf_iterator<char>{file}, {}};
@@ -28,12 +31,13 @@ Result<bus::Acl, std::string> read_acl(const std::string& path) {
 
 }  // namespace
 
-Result<AccessFiles, std::string> AccessFiles::read(const std::vector<config::Listener>& listeners) {
+Result<AccessFiles, std::string> AccessFiles::read(const std::vector<config::Listener>& listeners,
+                                                   config::WithoutAclFile without_acl_file) {
     AccessFiles files;
     std::string problems;
     for (const config::Listener& listener : listeners) {
         if (!files.acls_.contains(listener.acl_file)) {
-            auto acl = read_acl(listener.acl_file);
+            auto acl = read_acl(listener.acl_file, without_acl_file);
             if (!acl) add_line(problems, acl.error());
             files.acls_[listener.acl_file] =
                 std::make_unique<bus::Acl>(acl ? std::move(*acl) : bus::Acl::none());

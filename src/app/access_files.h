@@ -23,7 +23,8 @@ class AccessFiles {
 public:
     /// Reads all or nothing; the error lists every problem, one a line.
     [[nodiscard]] static Result<AccessFiles, std::string> read(
-        const std::vector<config::Listener>& listeners);
+        const std::vector<config::Listener>& listeners,
+        config::WithoutAclFile without_acl_file = config::WithoutAclFile::read);
 
     /// By path; empty: what holds without a file.
     [[nodiscard]] const bus::Acl& acl(const std::string& path) const { return *acls_.at(path); }

@@ -48,6 +48,15 @@ bus::Settings bus_settings(const config::Settings& s) {
         .anonymous_sessions = s.session.anonymous == config::AnonymousSessions::standard
                                   ? bus::AnonymousSessions::standard
                                   : bus::AnonymousSessions::own,
+        .keys_by_client_id = s.session.key == config::SessionKey::client_id,
+        .queued_max = s.session.queued_max,
+        .queued_bytes_max = s.session.queued_bytes_max,
+        .queues_qos_0 = s.session.queue_qos_0,
+        .upgrades_qos = s.session.upgrade_qos,
+        .allows_empty_client_id = s.client_id.allow_empty,
+        .auto_id_prefix = s.client_id.auto_prefix,
+        .client_id_prefix = s.client_id.prefix,
+        .payload_bytes_max = static_cast<std::uint32_t>(s.publish.payload_bytes_max),
         .feed_window_bytes = s.feed.window_bytes,
         .feed_lag_max = s.feed.lag_max,
         .share_anonymous = s.share.anonymous,

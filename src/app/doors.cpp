@@ -43,8 +43,10 @@ Result<void, std::string> Doors::open(const config::Listener& listener) {
             });
         if (!opened) {
             // A host without IPv6 serves IPv4.
-            if (host == "::" && !listeners_.empty() &&
-                opened.error().code == std::errc::address_family_not_supported) {
+            const bool is_v6 = host == "::" || host == "::1";
+            if (is_v6 && !listeners_.empty() &&
+                (opened.error().code == std::errc::address_family_not_supported ||
+                 opened.error().code == std::errc::address_not_available)) {
                 FH_LOG(warn, "no_ipv6", {"listener", opened.error().message});
                 continue;
             }

@@ -31,11 +31,14 @@ void print_welcome(const Server& server, const config::Settings& settings) {
     std::printf("Firehose %s%s\n", FIREHOSE_VERSION,
                 settings.demo ? "  -- DEMO: recorded events, replayed; nothing here is live" : "");
     std::printf("  MQTT              %s\n", joined(mqtt_addresses, ", ").c_str());
-    std::printf("  HTTP, WebSocket   %s\n", joined(http_addresses, ", ").c_str());
-    std::printf("  page              http://localhost:%u/\n\n", http);
+    if (http != 0) {
+        std::printf("  HTTP, WebSocket   %s\n", joined(http_addresses, ", ").c_str());
+        std::printf("  page              http://localhost:%u/\n", http);
+    }
+    std::printf("\n");
     std::printf("Follow it:\n");
     std::printf("  mosquitto_sub -h localhost -p %u -t '#' -v\n", mqtt);
-    std::printf("  curl -N 'http://localhost:%u/events?topic=%%23'\n", http);
+    if (http != 0) std::printf("  curl -N 'http://localhost:%u/events?topic=%%23'\n", http);
     std::printf(
         "  /usr/bin/python3 -c \"import paho.mqtt.subscribe as s; s.callback(lambda c, u, m: "
         "print(m.topic, m.payload.decode()), '#', hostname='localhost', port=%u)\"\n\n",
@@ -56,7 +59,7 @@ void block_stop_signals() {
 
 }  // namespace
 
-int serve(const config::Settings& settings) {
+int serve(const config::Settings& settings, const std::function<void()>& on_ready) {
     block_stop_signals();
     start_log(settings.logging.level);
     int exit_code = 0;
@@ -68,6 +71,7 @@ int serve(const config::Settings& settings) {
                        {"reason", "several shards come with a later release"});
             }
             print_welcome(**server, settings);
+            if (on_ready) on_ready();
             (*server)->run();
         } else {
             std::fprintf(stderr, "firehose serve: %s\n", server.error().c_str());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "config/settings.h"
 
 /// The whole bus in one call: what `firehose serve` does.
@@ -9,9 +11,11 @@
 namespace firehose::app {
 
 /// Runs until SIGINT or SIGTERM and drains. Prints one line `ready mqtt=... http=...` on standard
-/// output once every port is open (with the ports that were given, should a listener ask for 0).
+/// output, and calls `on_ready`, once every port is open (with the ports that were given, should a
+/// listener ask for 0).
 ///
 /// @return the exit code: 0 after a clean stop, 1 when it could not start or had to give up.
-[[nodiscard]] int serve(const config::Settings& settings);
+[[nodiscard]] int serve(const config::Settings& settings,
+                        const std::function<void()>& on_ready = {});
 
 }  // namespace firehose::app

@@ -80,7 +80,7 @@ Server::~Server() {
 }
 
 Result<void, std::string> Server::read_files() {
-    auto files = AccessFiles::read(settings_.all_listeners());
+    auto files = AccessFiles::read(settings_.all_listeners(), settings_.auth.without_acl_file);
     if (!files) return Failure{files.error()};
     access_files_ = std::move(*files);
     return {};

@@ -176,6 +176,12 @@ Acl Acl::none() {
     return acl;
 }
 
+Acl Acl::open() {
+    Acl acl = none();
+    acl.is_open_ = true;
+    return acl;
+}
+
 Result<Acl, std::vector<AclError>> Acl::parse(std::string_view text) {
     Parser parser;
     while (!text.empty()) {
@@ -235,7 +241,7 @@ bool Acl::may_read(const Identity& who, std::string_view topic) const {
 }
 
 bool Acl::may_write(const Identity& who, std::string_view topic) const {
-    return !no_file_ && allows(who, topic, Access::write);
+    return no_file_ ? is_open_ : allows(who, topic, Access::write);
 }
 
 std::string Acl::read_class(const Identity& who) const {

@@ -14,7 +14,7 @@
 /// Who may read and write which topic: mosquitto's ACL file, and what holds without one.
 ///
 ///     topic [read|write|readwrite|deny] <filter>     for the user above, else for anonymous
-///     clients user <name>                                    the lines below are for this user
+///     user <name>                                    the lines below are for this user
 ///     pattern [read|write|readwrite|deny] <filter>   for everybody; %u user name, %c client id
 ///
 /// What no line grants is refused. A `deny` beats the grants of its own kind (topic or pattern);
@@ -44,6 +44,8 @@ public:
 
     /// Without an ACL file: everybody reads everything, `$SYS` included, and nobody publishes.
     [[nodiscard]] static Acl none();
+    /// Likewise, but everybody publishes as well: mosquitto's habit.
+    [[nodiscard]] static Acl open();
 
     /// Reads an ACL file; an empty one grants nothing. Reports every bad line.
     [[nodiscard]] static Result<Acl, std::vector<AclError>> parse(std::string_view text);
@@ -70,6 +72,7 @@ private:
     [[nodiscard]] const std::vector<Rule>* rules_of(const Identity& who) const;
 
     bool no_file_ = false;
+    bool is_open_ = false;  // With no_file_: for publishers too.
     std::vector<Rule> anonymous_;
     std::map<std::string, std::vector<Rule>, std::less<>> users_;
     std::vector<Rule> patterns_;

@@ -84,6 +84,12 @@ private:
         std::deque<RetainedView::Entry> entries;  // Of the page at hand.
         bool is_last_page = false;
     };
+    /// What a client that came back missed, and how much of it it may still be given.
+    struct Backlog {
+        Seq end{};
+        std::uint64_t messages = 0;
+        std::uint64_t bytes = 0;
+    };
     enum class Flow : std::uint8_t { next, stop };
 
     // mqtt_client.cpp: bytes to packets, answers, the end.
@@ -118,6 +124,7 @@ private:
 
     // on_connect.cpp
     [[nodiscard]] Flow on_connect(const mqtt::Frame& frame);
+    [[nodiscard]] mqtt::ReasonCode client_id_problem(const mqtt::Connect& connect) const;
     void accept();
     void welcome();
     void refuse(mqtt::ReasonCode reason, std::string_view statement, std::string_view detail = {});
@@ -167,6 +174,8 @@ private:
     bool send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy);
     [[nodiscard]] bool put_publish(const PlacedRecord& placed, DeliveryOptions& options);
     [[nodiscard]] bool set_expiry(const PlacedRecord& placed, DeliveryOptions& options) const;
+    [[nodiscard]] bool fits_backlog(const PlacedRecord& placed) const;
+    void take_from_backlog(const PlacedRecord& placed);
     [[nodiscard]] Taken send_retained(const RetainedView::Entry& entry,
                                       const session::Subscription& wanted);
     void send_unsent(const session::InFlight& in_flight, const PlacedRecord& placed);
@@ -196,6 +205,7 @@ private:
     std::optional<TailIndex::Slot> slot_;
     TailIndex* slot_index_ = nullptr;  // Where slot_ is.
     std::deque<RetainedCopies> retained_;
+    Backlog backlog_;
     std::optional<session::InFlight> unsent_;                  // Waits for its record.
     std::deque<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
     std::optional<MonotonicTime> withheld_since_;

@@ -47,23 +47,41 @@ Taken MqttClient::deliver(const PlacedRecord& placed) {
         .name = record.topic, .seq = placed.seq, .is_own = record.publisher == session_->publisher};
     if (!subscriptions().match(query, match)) return Taken::yes;
     if (!may_read(record.topic)) return Taken::yes;
-    const bool is_qos_0 =
-        match.qos == mqtt::Qos::at_most_once || record.qos == 0;  // [MQTT-3.8.4-8]
+    const bool is_upgraded = shard_.settings().upgrades_qos;
+    const bool is_qos_0 = match.qos == mqtt::Qos::at_most_once ||
+                          (record.qos == 0 && !is_upgraded);  // [MQTT-3.8.4-8]
     if (is_qos_0 && placed.seq < session_->qos_0_from) return Taken::yes;
     const session::Outbound& outbound = session_->outbound;
     // Assigned once, never again (rule **What a session may not forget**).
     if (!is_qos_0 && placed.seq < outbound.assigned_end()) return Taken::yes;
+    if (!is_qos_0 && !fits_backlog(placed)) {
+        shard_.metrics_.publishes_dropped.add();
+        return Taken::yes;
+    }
     // One that waits for its record from disk goes first.
     if (unsent_) return Taken::window_full;
     // One position for all QoS: a full window, and a packet that waits, hold QoS 0 back as well.
     if (!outbound.has_room() || (is_qos_0 && outbound.has_unsent())) {
         return Taken::window_full;
     }
-    match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record.qos));
+    if (!is_upgraded) match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record.qos));
+    if (!is_qos_0) take_from_backlog(placed);
     send_delivery(
         placed, match,
         {.retain = match.retain_as_published && record.retain});  // [MQTT-3.3.1-12], [-13]
     return Taken::yes;
+}
+
+/// False: the client missed it, and has been given as much of that as it may be.
+bool MqttClient::fits_backlog(const PlacedRecord& placed) const {
+    return placed.seq >= backlog_.end ||
+           (backlog_.messages > 0 && backlog_.bytes >= placed.record.payload.size());
+}
+
+void MqttClient::take_from_backlog(const PlacedRecord& placed) {
+    if (placed.seq >= backlog_.end) return;
+    if (backlog_.messages != UINT64_MAX) --backlog_.messages;
+    if (backlog_.bytes != UINT64_MAX) backlog_.bytes -= placed.record.payload.size();
 }
 
 /// There is room in the window. Expired records are skipped (rule **Expiry**). True: an exchange
@@ -274,7 +292,10 @@ Taken MqttClient::send_retained(const RetainedView::Entry& entry,
     if (!record || !may_read(record->topic)) return Taken::yes;
     // What replaced it since the page was made has come live: no stale value follows it.
     if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return Taken::yes;
-    session::Match match{.qos = std::min(wanted.options.qos, static_cast<mqtt::Qos>(record->qos))};
+    session::Match match{.qos = wanted.options.qos};
+    if (!shard_.settings().upgrades_qos) {
+        match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record->qos));
+    }
     if (match.qos != mqtt::Qos::at_most_once) {
         if (!session_->outbound.has_room()) return Taken::window_full;
         // Nobody acknowledges what can vanish (rule **Position of a packet**).

@@ -30,6 +30,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         return refuse_malformed(frame, decoded.error());
     }
     const mqtt::Connect& connect = *decoded;
+    shard_.metrics_.connects_received.add();
     version_ = connect.version;
     encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
 
@@ -56,9 +57,15 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         limits_.session_expiry_max_s = 0;
         limits_.v311_session_expiry_s = 0;
     }
-    auto terms = session::agree(connect, limits_,
-                                "auto-" + std::to_string(static_cast<std::uint64_t>(id_)) + "-" +
-                                    std::to_string(shard_.wall().since_epoch.count()));
+    if (const mqtt::ReasonCode problem = client_id_problem(connect);
+        problem != mqtt::ReasonCode::success) {
+        refuse(problem, "");
+        return Flow::stop;
+    }
+    auto terms =
+        session::agree(connect, limits_,
+                       settings.auto_id_prefix + std::to_string(static_cast<std::uint64_t>(id_)) +
+                           "-" + std::to_string(shard_.wall().since_epoch.count()));
     if (!terms) {
         const session::ConnectRefusal& refusal = terms.error();
         if (refusal.has_connack) {
@@ -87,6 +94,18 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     // The packet is done; what follows it waits for the answer.
     std::ignore = hold_back(Hold::authentication);
     return Flow::next;
+}
+
+/// What the operator does not allow a client to call itself, beyond the standard: success, or why.
+mqtt::ReasonCode MqttClient::client_id_problem(const mqtt::Connect& connect) const {
+    const Settings& settings = shard_.settings();
+    if (connect.client_id.empty() && !settings.allows_empty_client_id) {
+        return mqtt::ReasonCode::client_identifier_not_valid;
+    }
+    if (!connect.client_id.starts_with(settings.client_id_prefix)) {
+        return mqtt::ReasonCode::not_authorized;
+    }
+    return mqtt::ReasonCode::success;
 }
 
 void MqttClient::on_auth(AuthResult result) {
@@ -143,7 +162,13 @@ void MqttClient::welcome() {
     // The log is read from where the session stopped; QoS 0 only from now on.
     if (session_present && !session_->subscriptions.is_empty()) {
         note_sys();
-        session_->qos_0_from = shard_.tail_position();
+        if (!shard_.settings().queues_qos_0) session_->qos_0_from = shard_.tail_position();
+        // What it missed is bounded, the newest goes first (mosquitto's max_queued_messages).
+        const Settings& settings = shard_.settings();
+        backlog_ = {
+            .end = shard_.tail_position(),
+            .messages = settings.queued_max == 0 ? UINT64_MAX : settings.queued_max,
+            .bytes = settings.queued_bytes_max == 0 ? UINT64_MAX : settings.queued_bytes_max};
         reads_durable_ = wants_durable();
         cursor_ = reads_durable_ ? session_->cursor : shard_.tail_position();
         mode_ = ReadMode::behind;
@@ -158,7 +183,9 @@ void MqttClient::welcome() {
 bool MqttClient::take_session() {
     Identity who{.user_name = std::nullopt, .client_id = terms_.client_id};
     if (has_user_name_) who.user_name = user_name_;
-    std::string key = SessionStore::key_of(who, is_standard_, id_);
+    std::string key = is_standard_ && shard_.settings().keys_by_client_id
+                          ? SessionStore::key_of_client(who.client_id)
+                          : SessionStore::key_of(who, is_standard_, id_);
     const bool is_to_record = terms_.is_durable() || shard_.sessions_.has_durable(key);
     if (is_to_record && !shard_.takes_durable()) return false;
     ClientSession* session = resumable(key);
@@ -166,6 +193,8 @@ bool MqttClient::take_session() {
     if (session == nullptr) {
         session = &shard_.sessions_.make(std::move(key), std::move(who));
         session->cursor = shard_.tail_position();
+    } else {
+        session->identity = std::move(who);  // Keyed by client id it may have been another's.
     }
     session->client = this;
     session->entrance = &entrance_;

@@ -107,6 +107,10 @@ mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_vie
     if (publish.properties.size() > log::kPropertiesBytesMax) {
         return mqtt::ReasonCode::quota_exceeded;
     }
+    const std::uint32_t payload_max = shard_.settings().payload_bytes_max;
+    if (payload_max != 0 && publish.payload.size() > payload_max) {
+        return mqtt::ReasonCode::implementation_specific_error;
+    }
     if (!publish.properties.empty()) {
         for (const mqtt::UserProperty& property : mqtt::user_properties(publish.properties)) {
             // Rule **Reserved properties**.

@@ -31,6 +31,10 @@ std::string SessionStore::key_of(const Identity& who, bool is_standard, Connecti
     return "c" + std::to_string(static_cast<std::uint64_t>(connection)) + '\0' + who.client_id;
 }
 
+std::string SessionStore::key_of_client(std::string_view client_id) {
+    return "a" + std::string{client_id};
+}
+
 Identity SessionStore::identity_of(std::string_view key) {
     const std::string_view text = key.substr(std::min<std::size_t>(1, key.size()));
     if (key.starts_with('w')) {

@@ -82,7 +82,9 @@ public:
     /// is its connection.
     [[nodiscard]] static std::string key_of(const Identity& who, bool is_standard,
                                             ConnectionId connection);
-    /// Whose key it is.
+    /// The key where sessions belong to whoever comes with the client id.
+    [[nodiscard]] static std::string key_of_client(std::string_view client_id);
+    /// Whose key it is; of a client id's alone, an anonymous client's.
     [[nodiscard]] static Identity identity_of(std::string_view key);
 
     /// By key: unpacked if it was packed. By id: only one that is not packed.

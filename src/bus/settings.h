@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "mqtt/types.h"
@@ -58,6 +59,15 @@ struct Settings {
     /// Filters of names that begin with `$` and are none of ours: granted, though nothing comes.
     bool grants_reserved_filters = false;
     AnonymousSessions anonymous_sessions = AnonymousSessions::own;
+    bool keys_by_client_id = false;        // session.key: a session is whoever's has its id.
+    std::uint64_t queued_max = 0;          // session.queued_max; 0: no bound.
+    std::uint64_t queued_bytes_max = 0;    // session.queued_bytes_max; 0: no bound.
+    bool queues_qos_0 = false;             // session.queue_qos_0
+    bool upgrades_qos = false;             // session.upgrade_qos
+    bool allows_empty_client_id = true;    // client_id.allow_empty
+    std::string auto_id_prefix = "auto-";  // client_id.auto_prefix
+    std::string client_id_prefix;          // client_id.prefix
+    std::uint32_t payload_bytes_max = 0;   // publish.payload_bytes_max; 0: no bound.
     std::size_t feed_window_bytes = 16 * 1024 * 1024;  // feed.window_bytes, a shard.
     std::chrono::microseconds feed_lag_max = std::chrono::seconds{1};  // feed.lag_max
     bool share_anonymous = false;                                      // share.anonymous

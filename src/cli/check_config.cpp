@@ -10,8 +10,8 @@ namespace firehose::cli {
 namespace {
 
 int check_config(const std::string& path) {
-    const auto settings = read_settings(path);
-    if (!settings || !files_are_good(*settings)) return kExitUsage;
+    const auto config = read_config({.path = path});
+    if (!config || !files_are_good(config->settings)) return kExitUsage;
     std::printf("%s: good\n", path.c_str());
     return kExitOk;
 }

@@ -27,6 +27,7 @@ void add_source_command(CLI::App& program, int& exit_code);  // In source_gerrit
 void add_sub_command(CLI::App& program, int& exit_code);
 void add_pub_command(CLI::App& program, int& exit_code);
 void add_passwd_command(CLI::App& program, int& exit_code);
+void add_config_command(CLI::App& program, int& exit_code);
 void add_check_config_command(CLI::App& program, int& exit_code);
 void add_backup_command(CLI::App& program, int& exit_code);
 void add_erase_command(CLI::App& program, int& exit_code);

@@ -2,8 +2,10 @@
 // The program: one subcommand a file, each adds itself (command.h).
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include "cli/command.h"
+#include "cli/serve_flags.h"
 #include "cli/usage.h"
 
 namespace {
@@ -18,6 +20,7 @@ constexpr const char* kExamples =
     "  firehose serve --demo                        a bus with sample events; page on port 8080\n"
     "  firehose serve -c /etc/firehose.toml         a bus as configured\n"
     "  firehose sub -h localhost -t 'gerrit/#'      read along in a terminal\n"
+    "  firehose serve -c mosquitto.conf -v          a bus as mosquitto was configured\n"
     "  firehose passwd users.pw ci                  give the user ci a password\n"
     "  firehose check-config /etc/firehose.toml     say everything that is wrong with a file\n"
     "  firehose inspect /var/lib/firehose --check   say what of a log is damaged\n"
@@ -32,6 +35,10 @@ int main(int count, char** words) {
     using namespace firehose::cli;
     int exit_code = kExitOk;
     try {
+        const std::string_view called = count > 0 ? words[0] : "";
+        if (called.substr(called.rfind('/') + 1) == "mosquitto") {
+            return run_as_mosquitto(count, words);
+        }
         CLI::App program{kAbout, "firehose"};
         program.footer(kExamples);
         program.require_subcommand(1);
@@ -43,6 +50,7 @@ int main(int count, char** words) {
         add_pub_command(program, exit_code);
         add_source_command(program, exit_code);
         add_passwd_command(program, exit_code);
+        add_config_command(program, exit_code);
         add_check_config_command(program, exit_code);
         add_backup_command(program, exit_code);
         add_erase_command(program, exit_code);

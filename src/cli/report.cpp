@@ -8,7 +8,6 @@
 
 #include "bus/acl.h"
 #include "config/files.h"
-#include "config/load.h"
 #include "config/password_file.h"
 
 namespace firehose::cli {
@@ -36,21 +35,22 @@ void print(const config::ConfigErrors& errors) {
     }
 }
 
-std::optional<config::Settings> read_settings(const std::string& path) {
-    if (!path.ends_with(".toml")) {
-        std::fprintf(stderr,
-                     "%s: its name does not end in .toml, so it is taken for a mosquitto.conf; "
-                     "support for those comes with a later release. Write a firehose.toml: "
-                     "`firehose serve --help-config` lists its keys.\n",
-                     path.c_str());
+std::optional<config::ConfigFormat> config_format(std::string_view word) {
+    if (word == "toml") return config::ConfigFormat::toml;
+    if (word == "mosquitto") return config::ConfigFormat::mosquitto;
+    return std::nullopt;
+}
+
+std::optional<config::LoadedConfig> read_config(const config::ConfigSource& source) {
+    auto loaded = config::load_config(source);
+    if (!loaded) {
+        print(loaded.error());
         return std::nullopt;
     }
-    auto settings = config::load_file(path);
-    if (!settings) {
-        print(settings.error());
-        return std::nullopt;
+    for (const config::ConfigError& note : loaded->notes) {
+        std::fprintf(stderr, "note: %s\n", to_string(note).c_str());
     }
-    return *std::move(settings);
+    return *std::move(loaded);
 }
 
 bool files_are_good(const config::Settings& settings) {

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <optional>
-#include <string>
+#include <string_view>
 
 #include "config/config_error.h"
+#include "config/load_config.h"
 #include "config/settings.h"
 
 /// Reading the operator's files for a command, with everything that is wrong told on standard
@@ -16,8 +17,12 @@ namespace firehose::cli {
 /// One line for each problem.
 void print(const config::ConfigErrors& errors);
 
-/// The settings of a file; nullopt once what is wrong with it was printed.
-[[nodiscard]] std::optional<config::Settings> read_settings(const std::string& path);
+/// What a file says, TOML or a mosquitto.conf; nullopt once what is wrong with it was printed.
+/// Notes are printed too.
+[[nodiscard]] std::optional<config::LoadedConfig> read_config(const config::ConfigSource& source);
+
+/// "toml" or "mosquitto"; nullopt: neither.
+[[nodiscard]] std::optional<config::ConfigFormat> config_format(std::string_view word);
 
 /// Checks the files that settings name (passwords, rights) by reading them; false once what is
 /// wrong was printed.

@@ -22,6 +22,29 @@ bool has_control(std::string_view text) {
 
 }  // namespace
 
+bool is_utf8(std::string_view text) {
+    constexpr char32_t kSmallest[] = {0, 0x80, 0x800, 0x1'0000};
+    while (!text.empty()) {
+        const auto lead = static_cast<unsigned char>(text.front());
+        const std::size_t more = lead < 0x80   ? 0
+                                 : lead < 0xC0 ? 4
+                                 : lead < 0xE0 ? 1
+                                 : lead < 0xF0 ? 2
+                                               : 3;
+        if (more > 3 || lead > 0xF4 || text.size() <= more) return false;
+        char32_t code = more == 0 ? lead : lead & (0x3FU >> more);
+        for (std::size_t i = 1; i <= more; ++i) {
+            const auto next = static_cast<unsigned char>(text[i]);
+            if ((next & 0xC0U) != 0x80) return false;
+            code = code << 6U | (next & 0x3FU);
+        }
+        const bool is_surrogate = code >= 0xD800 && code < 0xE000;
+        if (code < kSmallest[more] || is_surrogate || code > 0x10'FFFF) return false;
+        text.remove_prefix(more + 1);
+    }
+    return true;
+}
+
 std::string name_problem(std::string_view text) {
     return is_word(text) ? "" : "may have only letters, digits, - _ . and no dash first";
 }
@@ -34,6 +57,10 @@ std::string host_problem(std::string_view text) {
     const bool plain = std::ranges::all_of(
         text, [](char byte) { return is_word_byte(byte) || byte == ':' || byte == '%'; });
     return plain && !text.starts_with('-') ? "" : "is not a host name or an address";
+}
+
+std::string client_id_problem(std::string_view text) {
+    return has_control(text) ? "has a control character" : "";
 }
 
 std::string user_problem(std::string_view text) {

@@ -10,12 +10,17 @@
 /// Lifetime: values. Threads: any. Cost: linear in the text.
 namespace firehose::config {
 
+/// Well-formed UTF-8; for texts of the operator, short ones.
+[[nodiscard]] bool is_utf8(std::string_view text);
+
 /// A source's name: it becomes a topic level and a word in logs.
 [[nodiscard]] std::string name_problem(std::string_view text);
 /// The same, or none.
 [[nodiscard]] std::string optional_name_problem(std::string_view text);
 /// A host name or address: no spaces, no leading dash.
 [[nodiscard]] std::string host_problem(std::string_view text);
+/// The beginning of client ids: text without control characters.
+[[nodiscard]] std::string client_id_problem(std::string_view text);
 /// A user name for SSH.
 [[nodiscard]] std::string user_problem(std::string_view text);
 /// A topic to publish below: no wildcards, not below `$`, no empty level.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// config_docs <root> writes docs/configuration.md and deploy/firehose.toml below <root> from the
-// table of options; `config_docs --check <root>` compares instead, and says how to write them.
+// config_docs <root> writes docs/configuration.md, docs/mosquitto.md and deploy/firehose.toml below
+// <root> from the tables of options; `config_docs --check <root>` compares instead, and says how to
+// write them.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "config/describe.h"
+#include "config/mosquitto_options.h"
 
 namespace {
 
@@ -40,5 +42,6 @@ int main(int count, char** words) {
     const auto act = is_check ? is_same : write;
     const bool docs = act(root + "/docs/configuration.md", firehose::config::configuration_md());
     const bool sample = act(root + "/deploy/firehose.toml", firehose::config::sample_toml());
-    return docs && sample ? 0 : 1;
+    const bool mosquitto = act(root + "/docs/mosquitto.md", firehose::config::mosquitto_md());
+    return docs && sample && mosquitto ? 0 : 1;
 }

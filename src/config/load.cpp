@@ -83,7 +83,7 @@ std::string with_home(const std::string& path) {
 /// What a file has said so far: the settings it fills, its problems, and where each key stands.
 class Reading {
 public:
-    explicit Reading(std::string_view file) : file_(file) {}
+    Reading(std::string_view file, Settings base) : file_(file), settings_(std::move(base)) {}
 
     void table(const toml::table& table, const std::string& prefix);
     void finish();
@@ -357,6 +357,11 @@ void Reading::finish() {
 }  // namespace
 
 Result<Settings, ConfigErrors> parse_toml(std::string_view text, std::string_view file) {
+    return parse_toml_over(Settings{}, text, file);
+}
+
+Result<Settings, ConfigErrors> parse_toml_over(Settings base, std::string_view text,
+                                               std::string_view file) {
     const toml::parse_result parsed = toml::parse(text, file);
     if (!parsed) {
         const toml::parse_error& error = parsed.error();
@@ -366,7 +371,7 @@ Result<Settings, ConfigErrors> parse_toml(std::string_view text, std::string_vie
                               " (the file is not TOML from here on, so the rest was not checked)",
                           ""}}};
     }
-    Reading reading{file};
+    Reading reading{file, std::move(base)};
     reading.table(parsed.table(), "");
     reading.finish();
     return reading.result();

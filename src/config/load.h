@@ -26,6 +26,10 @@ inline constexpr std::size_t kFileBytesMax = 1024 * 1024;
 [[nodiscard]] Result<Settings, ConfigErrors> parse_toml(std::string_view text,
                                                         std::string_view file);
 
+/// The same, where `base` takes the place of the defaults.
+[[nodiscard]] Result<Settings, ConfigErrors> parse_toml_over(Settings base, std::string_view text,
+                                                             std::string_view file);
+
 [[nodiscard]] Result<Settings, ConfigErrors> load_file(const std::string& path);
 
 }  // namespace firehose::config

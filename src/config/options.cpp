@@ -18,6 +18,8 @@ constexpr std::string_view kAnyHttp[] = {"0.0.0.0:8080", "[::]:8080"};
 constexpr std::string_view kDeny[] = {"project:All-Users", "private", "draft"};
 constexpr std::string_view kLogModes[] = {"disk", "memory"};
 constexpr std::string_view kAnonymousSessions[] = {"own", "standard"};
+constexpr std::string_view kSessionKeys[] = {"identity", "client-id"};
+constexpr std::string_view kWithoutAclFile[] = {"read", "readwrite"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error", "off"};
 constexpr std::string_view kHostKeyChecks[] = {"strict", "accept-new"};
 
@@ -86,6 +88,35 @@ constexpr Option kOptions[] = {
      .doc = "Who may read and publish what, in the format of mosquitto's ACL file. Without it "
             "everybody reads everything and nobody publishes; with it, it alone decides.",
      .example = "\"/etc/firehose/acl\""},
+
+    {.key = "auth.without_acl_file",
+     .type = Choice{.words = kWithoutAclFile},
+     .value = "read",
+     .field = &at<&Settings::auth, &AuthSettings::without_acl_file>,
+     .doc = "What everybody may do where there is no ACL file. `read`: read everything, publish "
+            "nothing. `readwrite`: both, as in mosquitto."},
+
+    {.key = "client_id.allow_empty",
+     .type = Bool{},
+     .value = true,
+     .field = &at<&Settings::client_id, &ClientIdSettings::allow_empty>,
+     .doc = "Whether a client may leave its id to the bus."},
+    {.key = "client_id.auto_prefix",
+     .type = Text{},
+     .value = "auto-",
+     .max = 50,
+     .field = &at<&Settings::client_id, &ClientIdSettings::auto_prefix>,
+     .check = &client_id_problem,
+     .doc = "How the ids begin that the bus makes."},
+    {.key = "client_id.prefix",
+     .type = Text{},
+     .value = "",
+     .max = 1'024,
+     .field = &at<&Settings::client_id, &ClientIdSettings::prefix>,
+     .check = &client_id_problem,
+     .doc = "Clients whose id does not begin like this are refused. Empty: none is.",
+     .example = "\"secure-\""},
+
     {.key = "log.mode",
      .type = Choice{.words = kLogModes},
      .value = "disk",
@@ -254,6 +285,16 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::publish, &PublishSettings::stall_max>,
      .doc = "Longest time that a publisher is held like that before it is closed."},
 
+    {.key = "publish.payload_bytes_max",
+     .type = Bytes{},
+     .value = 0,
+     .min = 0,
+     .max = 268'435'455,
+     .field = &at<&Settings::publish, &PublishSettings::payload_bytes_max>,
+     .doc = "Largest payload. A message with a larger one is refused, or from a publisher that "
+            "cannot be told (MQTT 3.1.1, QoS 0) dropped. 0: no bound but "
+            "`limits.packet_bytes_max`."},
+
     {.key = "connection.replies_max",
      .type = Bytes{},
      .value = 64_KiB,
@@ -268,6 +309,39 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::session, &SessionSettings::anonymous>,
      .doc = "Sessions of anonymous clients. `own`: each connection has its own, nobody can take it "
             "over, it ends with the connection. `standard`: as MQTT has it, by client id."},
+    {.key = "session.key",
+     .type = Choice{.words = kSessionKeys},
+     .value = "identity",
+     .field = &at<&Settings::session, &SessionSettings::key>,
+     .doc = "Whose a session is. `identity`: the user's together with its client id, so that no "
+            "user can take over another's. `client-id`: that of whoever comes with the id, as in "
+            "mosquitto."},
+    {.key = "session.queued_max",
+     .type = Count{},
+     .value = 0,
+     .min = 0,
+     .max = 2'147'483'647,
+     .field = &at<&Settings::session, &SessionSettings::queued_max>,
+     .doc = "Most QoS 1 and 2 messages that a client which comes back is given of what it missed: "
+            "the oldest; the others are dropped and counted. 0: no bound."},
+    {.key = "session.queued_bytes_max",
+     .type = Bytes{},
+     .value = 0,
+     .min = 0,
+     .max = 16'384_GiB,
+     .field = &at<&Settings::session, &SessionSettings::queued_bytes_max>,
+     .doc = "Likewise, bytes of their payloads. 0: no bound."},
+    {.key = "session.queue_qos_0",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Settings::session, &SessionSettings::queue_qos_0>,
+     .doc = "Whether a client that comes back is given the QoS 0 messages as well that it missed."},
+    {.key = "session.upgrade_qos",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Settings::session, &SessionSettings::upgrade_qos>,
+     .doc = "Whether a message goes out at the QoS of its subscription even if it came in at a "
+            "lower one. Against the standard [MQTT-3.8.4-8], and off."},
     {.key = "session.owed_refs",
      .type = Count{},
      .value = 256,
@@ -304,7 +378,7 @@ constexpr Option kOptions[] = {
      .type = Duration{},
      .value = Days{7},
      .min = 0s,
-     .max = Days{365},
+     .max = Days{36'500},
      .field = &at<&Settings::session, &SessionSettings::expiry_max>,
      .doc = "Longest time that a session outlives its connection, whatever its client asks for."},
     {.key = "session.hold_bytes",
@@ -359,7 +433,7 @@ constexpr Option kOptions[] = {
     {.key = "keep_alive.max",
      .type = Duration{},
      .value = 65'535s,
-     .min = 5s,
+     .min = 1s,
      .max = 65'535s,
      .field = &at<&Settings::keep_alive, &KeepAliveSettings::max>,
      .doc = "Longest keep-alive. An MQTT 5 client that asks for more, or for none, is told this "
@@ -401,10 +475,10 @@ constexpr Option kOptions[] = {
     {.key = "sys.interval",
      .type = Duration{},
      .value = 10s,
-     .min = 1s,
-     .max = 1h,
+     .min = 0s,
+     .max = 65'535s,
      .field = &at<&Settings::sys, &SysSettings::interval>,
-     .doc = "How often the topics below `$SYS/broker` are brought up to date."},
+     .doc = "How often the topics below `$SYS/broker` are brought up to date. 0: there are none."},
 
     {.key = "shutdown.drain",
      .type = Duration{},
@@ -519,11 +593,12 @@ constexpr Section kSections[] = {
     {.name = "", .doc = "The bus as a whole."},
     {.name = "listen", .doc = "Where clients reach it."},
     {.name = "auth", .doc = "Who may publish, and who may read what."},
+    {.name = "client_id", .doc = "What clients may call themselves."},
     {.name = "log", .doc = "How much is kept."},
     {.name = "checkpoint", .doc = "What a start need not read again."},
     {.name = "history", .doc = "What can be read back."},
     {.name = "limits", .doc = "What a single client may ask for."},
-    {.name = "publish", .doc = "How publishers are slowed down."},
+    {.name = "publish", .doc = "What publishers may do, and how they are slowed down."},
     {.name = "connection", .doc = "Memory of one connection."},
     {.name = "session", .doc = "What is remembered of clients."},
     {.name = "share", .doc = "Shared subscriptions of MQTT clients."},
@@ -582,13 +657,20 @@ std::span<const TableList> table_lists() {
              "`listen.mqtt` and `listen.http` only if it sets them.",
          .count_max = 64,
          .options = listener_options(),
-         .append = [](Settings& settings) -> void* { return &settings.listeners.emplace_back(); }},
+         .append = [](Settings& settings) -> void* { return &settings.listeners.emplace_back(); },
+         .at = [](Settings& settings, std::size_t index) -> void* {
+             return index < settings.listeners.size() ? &settings.listeners[index] : nullptr;
+         }},
         {.key = "source.gerrit",
          .doc = "A Gerrit whose events `serve` publishes; once for each Gerrit.",
          .count_max = 16,
          .options = kGerritOptions,
          .append = [](Settings& settings) -> void* {
              return &settings.source.gerrit.emplace_back();
+         },
+         .at = [](Settings& settings, std::size_t index) -> void* {
+             auto& all = settings.source.gerrit;
+             return index < all.size() ? &all[index] : nullptr;
          }},
     };
     return kLists;

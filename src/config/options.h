@@ -101,6 +101,8 @@ struct TableList {
     std::uint64_t count_max;
     std::span<const Option> options;
     void* (*append)(Settings& settings);  // Adds one, with defaults, and returns it.
+    /// The one at `index`; null past the last.
+    void* (*at)(Settings& settings, std::size_t index);
 };
 
 /// A group of keys with the same first part, and what it is about.

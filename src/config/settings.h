@@ -81,9 +81,19 @@ struct HistorySettings {
     Microseconds age{0};  // 0: no bound.
 };
 
+/// What holds where there is no ACL file.
+enum class WithoutAclFile : std::uint8_t { read, readwrite };
+
 struct AuthSettings {
     std::string password_file;  // Empty: nobody has a password.
-    std::string acl_file;       // Empty: everybody reads everything, nobody publishes.
+    std::string acl_file;       // Empty: without_acl_file holds.
+    WithoutAclFile without_acl_file = WithoutAclFile::read;
+};
+
+struct ClientIdSettings {
+    bool allow_empty = true;
+    std::string auto_prefix;  // Of ids that the bus makes.
+    std::string prefix;       // Others are refused; empty: none is.
 };
 
 struct LimitSettings {
@@ -101,6 +111,7 @@ struct PublishSettings {
     std::uint64_t inflight_max = 0;
     std::uint64_t held_max = 0;
     Microseconds stall_max{0};
+    std::uint64_t payload_bytes_max = 0;  // 0: no bound but the packet's.
 };
 
 struct ConnectionSettings {
@@ -109,6 +120,9 @@ struct ConnectionSettings {
 
 /// What an anonymous client's session is (rule **Home and hand-over**).
 enum class AnonymousSessions : std::uint8_t { own, standard };
+
+/// Whose a session is (rule **Home and hand-over**).
+enum class SessionKey : std::uint8_t { identity, client_id };
 
 struct SessionSettings {
     std::uint64_t owed_refs = 0;
@@ -120,6 +134,11 @@ struct SessionSettings {
     std::uint64_t count_max = 0;
     Microseconds restart_grace{0};
     AnonymousSessions anonymous = AnonymousSessions::own;
+    SessionKey key = SessionKey::identity;
+    std::uint64_t queued_max = 0;        // 0: no bound.
+    std::uint64_t queued_bytes_max = 0;  // Likewise.
+    bool queue_qos_0 = false;
+    bool upgrade_qos = false;
 };
 
 /// Shared subscriptions.
@@ -192,6 +211,7 @@ struct Settings {
     CheckpointSettings checkpoint;
     HistorySettings history;
     AuthSettings auth;
+    ClientIdSettings client_id;
     LimitSettings limits;
     PublishSettings publish;
     ConnectionSettings connection;

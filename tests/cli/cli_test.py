@@ -107,11 +107,6 @@ class Configuration(Folder):
         done = firehose("serve", "--acl-file", str(self.folder / "no"))
         self.assertEqual((done.returncode, done.stderr), (2, f"{self.folder}/no: No such file or directory\n"))
 
-    def test_a_mosquitto_conf_has_to_wait(self):
-        done = firehose("serve", "-c", self.file("mosquitto.conf", "listener 1883\n"))
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("mosquitto.conf; support for those comes with a later release", done.stderr)
-
     def test_help_config_lists_the_keys(self):
         done = firehose("serve", "--help-config")
         self.assertEqual((done.returncode, done.stderr), (0, ""))

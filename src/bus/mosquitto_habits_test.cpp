@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal:   what a mosquitto.conf asks for beyond our own habits is done: whose a session is, how
+//         much of what it missed a client is given, and at which QoS, what it may call itself.
+// Method: dialogues with one shard, its settings as config reads them from such a file.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bus/bus_test_support.h"
+
+namespace firehose::bus {
+namespace {
+
+using mqtt::Connect;
+using mqtt::PacketType;
+using mqtt::Qos;
+using mqtt::ReasonCode;
+using mqtt::Version;
+using testing::Bus;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using testing::Peer;
+using ::testing::SizeIs;
+
+Settings mosquitto() {
+    Settings settings;
+    settings.anonymous_sessions = AnonymousSessions::standard;
+    settings.keys_by_client_id = true;
+    return settings;
+}
+
+constexpr std::uint32_t kHour = 3'600;
+
+/// Publishes `count` messages at QoS 1 or 0, payloads "0", "1" and so on.
+void publish(Bus& bus, std::string_view topic, int count, Qos qos) {
+    Peer publisher{bus, Version::v5};
+    publisher.connects("publisher");
+    for (int i = 0; i < count; ++i) {
+        const int id = qos == Qos::at_most_once ? 0 : i + 1;
+        publisher.publishes(topic, std::to_string(i), qos, static_cast<std::uint16_t>(id));
+    }
+}
+
+/// What a client that comes back is given, while it acknowledges all of it.
+std::vector<std::string> resumes(Bus& bus, std::string_view id) {
+    Peer reader{bus, Version::v5};
+    reader.connects(id, false, kHour);
+    std::vector<std::string> payloads;
+    while (true) {
+        const auto got = reader.take_publishes();
+        if (got.empty()) return payloads;
+        for (const auto& each : got) {
+            payloads.push_back(each.payload);
+            if (each.qos == Qos::at_least_once) reader.acks(PacketType::puback, each.packet_id);
+        }
+    }
+}
+
+void subscribes_and_leaves(Bus& bus, std::string_view id) {
+    Peer reader{bus, Version::v5};
+    reader.connects(id, true, kHour).subscribes("a", Qos::at_least_once);
+    reader.vanishes();
+}
+
+TEST(MosquittoHabits, ASessionBelongsToWhoeverComesWithItsClientId) {
+    Settings settings = mosquitto();
+    for (const bool by_client_id : {true, false}) {
+        settings.keys_by_client_id = by_client_id;
+        Bus bus{settings, "pattern readwrite #\n"};
+        subscribes_and_leaves(bus, "id");
+        publish(bus, "a", 1, Qos::at_least_once);
+        Peer other{bus, Version::v5};
+        other.sends(Connect{.version = Version::v5,
+                            .clean_start = false,
+                            .client_id = "id",
+                            .session_expiry_s = kHour,
+                            .user_name = "w",
+                            .password = as_bytes("right")});
+        EXPECT_THAT(other.take_payloads(), SizeIs(by_client_id ? 1 : 0));
+        EXPECT_EQ(other.connack_present, by_client_id);
+    }
+}
+
+// The old connection is closed, and the rights of the new one's user hold.
+TEST(MosquittoHabits, TakingOverASessionBringsTheNewUsersRights) {
+    Bus bus{mosquitto(), "topic readwrite #\nuser w\ntopic read b\n"};
+    Peer first{bus, Version::v5};
+    first.connects("id", true, kHour).subscribes("a").subscribes("b");
+    Peer second{bus, Version::v5};
+    second.sends(Connect{.version = Version::v5,
+                         .clean_start = false,
+                         .client_id = "id",
+                         .session_expiry_s = kHour,
+                         .user_name = "w",
+                         .password = as_bytes("right")});
+    EXPECT_TRUE(first.wire().is_shut_down);
+    Peer publisher{bus, Version::v5};
+    publisher.connects("p").publishes("a", "not for w").publishes("b", "for w");
+    EXPECT_THAT(second.take_payloads(), ElementsAre("for w"));
+}
+
+TEST(MosquittoHabits, AClientIsGivenTheOldestOfWhatItMissed) {
+    Settings settings = mosquitto();
+    settings.queued_max = 30;  // More than a window.
+    Bus bus{settings};
+    subscribes_and_leaves(bus, "id");
+    publish(bus, "a", 50, Qos::at_least_once);
+    const auto given = resumes(bus, "id");
+    ASSERT_THAT(given, SizeIs(30));
+    EXPECT_EQ(given.front(), "0");
+    EXPECT_EQ(given.back(), "29");
+    EXPECT_EQ(bus.shard.metrics().publishes_dropped.value(), 20U);
+}
+
+TEST(MosquittoHabits, WhatComesLiveIsNoneOfWhatItMissed) {
+    Settings settings = mosquitto();
+    settings.queued_max = 1;
+    Bus bus{settings};
+    subscribes_and_leaves(bus, "id");
+    publish(bus, "a", 3, Qos::at_least_once);
+    Peer reader{bus, Version::v5};
+    reader.connects("id", false, kHour);
+    publish(bus, "a", 3, Qos::at_least_once);
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("0", "0", "1", "2"));
+}
+
+TEST(MosquittoHabits, BytesOfWhatItMissedAreBounded) {
+    Settings settings = mosquitto();
+    settings.queued_bytes_max = 4;
+    Bus bus{settings};
+    subscribes_and_leaves(bus, "id");
+    publish(bus, "a", 9, Qos::at_least_once);
+    EXPECT_THAT(resumes(bus, "id"), ElementsAre("0", "1", "2", "3"));
+}
+
+TEST(MosquittoHabits, QosZeroIsQueuedOnlyWhereItIsAskedFor) {
+    for (const bool queues : {true, false}) {
+        Settings settings = mosquitto();
+        settings.queues_qos_0 = queues;
+        Bus bus{settings};
+        subscribes_and_leaves(bus, "id");
+        publish(bus, "a", 3, Qos::at_most_once);
+        EXPECT_THAT(resumes(bus, "id"), SizeIs(queues ? 3 : 0));
+    }
+}
+
+TEST(MosquittoHabits, UpgradesTheQosOnlyWhereItIsAskedFor) {
+    for (const bool upgrades : {true, false}) {
+        Settings settings = mosquitto();
+        settings.upgrades_qos = upgrades;
+        Bus bus{settings};
+        Peer reader{bus, Version::v5};
+        reader.connects("r").subscribes("a", Qos::at_least_once);
+        publish(bus, "a", 1, Qos::at_most_once);
+        const auto got = reader.take_publishes();
+        ASSERT_THAT(got, SizeIs(1));
+        EXPECT_EQ(got[0].qos, upgrades ? Qos::at_least_once : Qos::at_most_once);
+        EXPECT_EQ(got[0].packet_id, upgrades ? 1 : 0);
+    }
+}
+
+TEST(MosquittoHabits, ClientIdsMayBeAskedForAPrefix) {
+    Settings settings = mosquitto();
+    settings.client_id_prefix = "secure-";
+    settings.allows_empty_client_id = false;
+    Bus bus{settings};
+    struct Row {
+        std::string_view id;
+        ReasonCode reason;
+    };
+    for (const Row& row :
+         {Row{"secure-1", ReasonCode::success}, Row{"secure-", ReasonCode::success},
+          Row{"secure", ReasonCode::not_authorized},
+          Row{"", ReasonCode::client_identifier_not_valid}}) {
+        Peer client{bus, Version::v5};
+        client.connects(row.id);
+        EXPECT_THAT(client.take(), ElementsAre(PacketType::connack));
+        EXPECT_EQ(client.connack_reason, row.reason) << row.id;
+    }
+}
+
+// [MQTT-3.1.3-6]: unique, and [MQTT-3.1.3-7] told to the client.
+TEST(MosquittoHabits, IdsThatTheBusMakesHaveTheOperatorsPrefix) {
+    Settings settings = mosquitto();
+    settings.auto_id_prefix = "made-";
+    Bus bus{settings};
+    Peer client{bus, Version::v5};
+    client.sends(Connect{.version = Version::v5});
+    EXPECT_NE(client.wire().sent.find("made-"), std::string::npos);
+}
+
+TEST(MosquittoHabits, PayloadsAreBounded) {
+    Settings settings = mosquitto();
+    settings.payload_bytes_max = 3;
+    Bus bus{settings};
+    Peer reader{bus, Version::v5};
+    reader.connects("r").subscribes("a");
+    Peer publisher{bus, Version::v5};
+    publisher.connects("p").publishes("a", "123", Qos::at_least_once, 1);
+    publisher.publishes("a", "1234", Qos::at_least_once, 2).publishes("a", "4321");
+    EXPECT_THAT(publisher.take_reasons(),
+                ElementsAre(ReasonCode::success, ReasonCode::implementation_specific_error));
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("123"));
+}
+
+TEST(MosquittoHabits, WithoutAnAclFileEverybodyMayPublish) {
+    const Acl open = Acl::open();
+    EXPECT_TRUE(open.may_read({}, "a"));
+    EXPECT_TRUE(open.may_write({}, "a"));
+    EXPECT_FALSE(Acl::none().may_write({}, "a"));
+}
+
+TEST(MosquittoHabits, WithoutAnIntervalThereIsNoSys) {
+    Settings settings = mosquitto();
+    settings.sys_interval = std::chrono::microseconds{0};
+    Bus bus{settings};
+    Peer reader{bus, Version::v5};
+    bus.advance(std::chrono::seconds{20});
+    reader.connects("r").subscribes("$SYS/#");
+    bus.advance(std::chrono::seconds{20});
+    EXPECT_THAT(reader.take_payloads(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace firehose::bus

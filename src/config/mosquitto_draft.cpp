@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/mosquitto_draft.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+
+namespace firehose::config {
+namespace {
+
+constexpr std::uint16_t kMqttPort = 1883;
+constexpr std::string_view kDataFolder = "./firehose.data";
+
+bool is_address(int family, const std::string& host) {
+    unsigned char address[sizeof(in6_addr)];
+    return inet_pton(family, host.c_str(), address) == 1;
+}
+
+}  // namespace
+
+/// mosquitto 2.1's defaults, where they are not ours.
+MosquittoDraft::MosquittoDraft() {
+    settings.listen.mqtt.clear();
+    settings.listen.http.clear();
+    settings.data = kDataFolder;
+    settings.log.mode = LogMode::memory;
+    settings.auth.without_acl_file = WithoutAclFile::readwrite;
+    settings.session.anonymous = AnonymousSessions::standard;
+    settings.session.key = SessionKey::client_id;
+    settings.session.receive_maximum = 20;
+    settings.session.inflight_max = 20;
+    settings.session.queued_max = 1'000;
+    settings.session.expiry_max = std::chrono::hours{24 * 36'500};
+}
+
+void MosquittoDraft::fail(std::string problem, std::string allowed) {
+    errors.push_back({file, line, name, std::move(problem), std::move(allowed)});
+}
+
+void MosquittoDraft::note(std::string remark) {
+    notes.push_back({file, line, name, std::move(remark), ""});
+}
+
+MosquittoListener& MosquittoDraft::listener() {
+    if (current != kNone) return listeners[current];
+    if (default_listener.line == 0) {
+        default_listener.file = file;
+        default_listener.line = line;
+        default_listener.begun_by = name;
+    }
+    return default_listener;
+}
+
+MosquittoSecurity& MosquittoDraft::of_security() {
+    has_security_ = true;
+    return is_per_listener ? listener().security : security;
+}
+
+void MosquittoDraft::begin_listener(std::uint16_t port, std::string_view where) {
+    // What follows the address is no more of the line than a comment is.
+    where = where.substr(0, where.find_first_of(" \t"));
+    if (where.starts_with('#')) where = {};
+    if (port == 0 && where.empty()) {
+        return fail("0 needs the path of a Unix socket", "0 PATH, or a port");
+    }
+    MosquittoListener& added = listeners.emplace_back();
+    added.file = file;
+    added.line = line;
+    added.begun_by = name;
+    added.is_open = true;
+    added.port = port;
+    (port == 0 ? added.path : added.host) = where;
+    current = listeners.size() - 1;
+}
+
+void MosquittoDraft::begin_default() {
+    current = kNone;  // Also after a `listener`: what follows is the default listener's.
+    listener().is_open = true;
+}
+
+void MosquittoDraft::set_per_listener(bool is_on) {
+    if (is_per_listener) return;  // mosquitto never turns it off again.
+    if (is_on && has_security_) {
+        return fail("comes after options that it is about", "before them, best as the first line");
+    }
+    is_per_listener = is_on;
+}
+
+void MosquittoDraft::fail_at(const MosquittoListener& at, std::string problem,
+                             std::string allowed) {
+    errors.push_back({at.file, at.line, at.begun_by, std::move(problem), std::move(allowed)});
+}
+
+void MosquittoDraft::check_tls(const MosquittoListener& at) {
+    const MosquittoTls& tls = at.tls;
+    if (tls == MosquittoTls{}) return;
+    if (tls.cert_file.empty() != tls.key_file.empty()) {
+        return fail_at(at, "has one of certfile and keyfile", "both, or neither");
+    }
+    if (tls.cert_file.empty()) {
+        return fail_at(at, "has TLS options without certfile and keyfile", "both of them as well");
+    }
+    const bool has_ca = !tls.ca_file.empty() || !tls.ca_path.empty();
+    if (tls.require_certificate && !has_ca) {
+        return fail_at(at, "has require_certificate and nobody to trust", "cafile or capath");
+    }
+    const bool uses_name = tls.use_identity_as_username || tls.use_subject_as_username;
+    if (uses_name && !tls.require_certificate) {
+        fail_at(at, "takes the user name from a certificate that it does not require",
+                "require_certificate true");
+    }
+}
+
+void MosquittoDraft::check(const MosquittoListener& at) {
+    if (at.family == MosquittoFamily::v4 && is_address(AF_INET6, at.host)) {
+        fail_at(at, "has an IPv6 address and socket_domain ipv4");
+    }
+    if (at.family == MosquittoFamily::v6 && is_address(AF_INET, at.host)) {
+        fail_at(at, "has an IPv4 address and socket_domain ipv6");
+    }
+    check_tls(at);
+    const char* later = at.tls != MosquittoTls{}       ? "has TLS options"
+                        : !at.path.empty()             ? "is a Unix socket"
+                        : at.proxy_version != 0        ? "expects a PROXY header"
+                        : at.use_username_as_client_id ? "takes client ids from user names"
+                                                       : nullptr;
+    if (later != nullptr) fail_at(at, std::string{later} + ", which comes with a later release");
+}
+
+void MosquittoDraft::open(const MosquittoListener& from, bool is_local_only) {
+    check(from);
+    Listener& to = settings.listeners.emplace_back();
+    to.host = from.host;
+    if (from.host.empty() && from.family == MosquittoFamily::v4) to.host = "0.0.0.0";
+    if (from.host.empty() && from.family == MosquittoFamily::v6) to.host = "::";
+    to.port = from.port;
+    to.speaks = from.is_websockets ? Speaks::websockets : Speaks::mqtt;
+    to.allow_anonymous =
+        from.security.allow_anonymous.value_or(security.allow_anonymous.value_or(is_local_only));
+    to.password_file = from.security.password_file;
+    to.acl_file = from.security.acl_file;
+}
+
+/// mosquitto's local-only mode: what the file says of the default listener holds for it, and
+/// nobody elsewhere reaches it.
+void MosquittoDraft::open_local_only(const std::vector<std::uint16_t>& ports) {
+    const bool has_v4 = default_listener.family != MosquittoFamily::v6;
+    const bool has_v6 = default_listener.family != MosquittoFamily::v4;
+    for (const std::uint16_t port : ports.empty() ? std::vector{kMqttPort} : ports) {
+        for (const char* host : {"127.0.0.1", "::1"}) {
+            const bool is_v6 = host[0] == ':';
+            if (is_v6 ? !has_v6 : !has_v4) continue;
+            MosquittoListener local = default_listener;
+            local.host = host;
+            local.port = port;
+            open(local, true);
+        }
+    }
+}
+
+/// Options that one listener may say and that hold for all: they must agree.
+void MosquittoDraft::finish_security() {
+    settings.auth.password_file = security.password_file;
+    settings.auth.acl_file = security.acl_file;
+    std::vector<const MosquittoListener*> all;
+    if (default_listener.line != 0) all.push_back(&default_listener);
+    for (const MosquittoListener& each : listeners) all.push_back(&each);
+
+    settings.client_id.allow_empty = security.allow_empty_id.value_or(true);
+    if (!security.auto_id_prefix.empty()) settings.client_id.auto_prefix = security.auto_id_prefix;
+    const MosquittoListener* first = nullptr;
+    for (const MosquittoListener* each : all) {
+        const MosquittoSecurity& own = each->security;
+        if (first == nullptr) {
+            first = each;
+            if (own.allow_empty_id) settings.client_id.allow_empty = *own.allow_empty_id;
+            if (!own.auto_id_prefix.empty()) settings.client_id.auto_prefix = own.auto_id_prefix;
+            if (each->topic_alias_max) settings.session.topic_alias_max = *each->topic_alias_max;
+            continue;
+        }
+        const bool is_same = own.allow_empty_id == first->security.allow_empty_id &&
+                             own.auto_id_prefix == first->security.auto_id_prefix &&
+                             each->topic_alias_max == first->topic_alias_max;
+        if (!is_same) {
+            fail_at(*each,
+                    "differs from another listener in allow_zero_length_clientid, auto_id_prefix "
+                    "or max_topic_alias",
+                    "one value for all listeners");
+        }
+    }
+}
+
+void MosquittoDraft::finish(const std::vector<std::uint16_t>& ports) {
+    finish_security();
+    const bool has_listener = default_listener.is_open || !listeners.empty();
+    if (!has_listener) return open_local_only(ports);
+    if (!ports.empty()) {
+        notes.push_back({file, 0, "-p", "counts only if the file has no listener", ""});
+    }
+    if (default_listener.is_open) {
+        if (default_listener.port == 0) default_listener.port = kMqttPort;
+        open(default_listener, false);
+    } else if (default_listener.line != 0) {
+        // mosquitto would open port 1883 for it, to the world.
+        fail_at(default_listener,
+                "stands before the first listener, and no `port` opens one for it",
+                "below the `listener` that it is about");
+    }
+    for (const MosquittoListener& each : listeners) open(each, false);
+}
+
+}  // namespace firehose::config
