@@ -72,9 +72,9 @@ TEST(MosquittoHabits, ASessionBelongsToWhoeverComesWithItsClientId) {
         other.sends(Connect{.version = Version::v5,
                             .clean_start = false,
                             .client_id = "id",
-                            .session_expiry_s = kHour,
                             .user_name = "w",
-                            .password = as_bytes("right")});
+                            .password = as_bytes("right"),
+                            .session_expiry_s = kHour});
         EXPECT_THAT(other.take_payloads(), SizeIs(by_client_id ? 1 : 0));
         EXPECT_EQ(other.connack_present, by_client_id);
     }
@@ -89,9 +89,9 @@ TEST(MosquittoHabits, TakingOverASessionBringsTheNewUsersRights) {
     second.sends(Connect{.version = Version::v5,
                          .clean_start = false,
                          .client_id = "id",
-                         .session_expiry_s = kHour,
                          .user_name = "w",
-                         .password = as_bytes("right")});
+                         .password = as_bytes("right"),
+                         .session_expiry_s = kHour});
     EXPECT_TRUE(first.wire().is_shut_down);
     Peer publisher{bus, Version::v5};
     publisher.connects("p").publishes("a", "not for w").publishes("b", "for w");
