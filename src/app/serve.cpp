@@ -30,6 +30,7 @@ void print_welcome(const Server& server, const config::Settings& settings) {
     unsigned mqtt = 0;  // Ports of those that the examples can reach.
     unsigned http = 0;
     for (const Doors::Address& address : addresses) {
+        if (address.speaks == config::Speaks::websockets) continue;  // No page there.
         const bool is_mqtt = address.speaks == config::Speaks::mqtt;
         (is_mqtt ? mqtt_addresses : http_addresses).push_back(address.text);
         unsigned& port = is_mqtt ? mqtt : http;
