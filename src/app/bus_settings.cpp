@@ -35,6 +35,7 @@ bus::Settings bus_settings(const config::Settings& s) {
         .publish_held_max = s.publish.held_max,
         .publish_stall_max = s.publish.stall_max,
         .replies_bytes_max = s.connection.replies_max,
+        .websocket_ping_interval = s.websocket.ping_interval,
         .owed_refs = s.session.owed_refs,
         .session_inflight_max = static_cast<std::uint16_t>(s.session.inflight_max),
         .receive_maximum = static_cast<std::uint16_t>(s.session.receive_maximum),

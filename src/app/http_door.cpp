@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/http_door.h"
 
+#include <algorithm>
 #include <array>
 
+#include "app/forwarded.h"
 #include "topic/topic_filter.h"
 #include "topic/topic_name.h"
 
@@ -22,19 +24,23 @@ bool accepts(const http::HttpRequest& request, std::string_view type) {
 
 }  // namespace
 
-void HttpDoor::accept(bus::Incoming&& incoming, Serves serves) {
+void HttpDoor::accept(bus::Incoming&& incoming, const Way& way) {
     if (connections_.size() >= connections_max_) return;  // Closes it.
     auto connection =
         std::make_unique<http::HttpConnection>(std::move(incoming.stream), *this, limits_);
     http::HttpConnection* const key = connection.get();
+    const ByteBuffer unread = std::move(incoming.unread);
     connections_.emplace(key, Open{.connection = std::move(connection),
                                    .entrance = incoming.entrance,
                                    .peer = std::move(incoming.peer),
-                                   .serves = serves});
+                                   .client_address = {},
+                                   .way = way});
+    if (!unread.empty()) key->start(unread);
 }
 
 bus::Incoming HttpDoor::incoming(http::HttpConnection& connection, http::HandedOver&& handed) {
     Open& open = connections_.at(&connection);
+    open.peer.address = std::move(open.client_address);
     return {.stream = std::move(handed.stream),
             .entrance = open.entrance,
             .peer = std::move(open.peer),
@@ -62,16 +68,11 @@ void HttpDoor::on_done(http::HttpConnection& connection) {
 }
 
 void HttpDoor::on_request(http::HttpConnection& connection, const http::HttpRequest& request) {
-    if (request.asks_for_websocket) {
-        connection.upgrade_to_websocket(
-            request, kSubprotocols, [this, &connection](http::HandedOver handed) {
-                bus::Incoming client = incoming(connection, std::move(handed));
-                client.is_websocket = true;
-                shard_.accept_mqtt(std::move(client));
-            });
-        return;
-    }
-    if (connections_.at(&connection).serves == Serves::websockets) {
+    Open& open = connections_.at(&connection);
+    open.client_address =
+        client_address(trusted_proxies_, open.peer.address, request.header("x-forwarded-for"));
+    if (request.asks_for_websocket) return upgrade(connection, request);
+    if (open.way.speaks == config::Speaks::websockets) {
         connection.refuse(426, "Only MQTT over WebSocket is spoken here.",
                           {{"Upgrade", "websocket"}});
         return;
@@ -89,6 +90,23 @@ void HttpDoor::on_request(http::HttpConnection& connection, const http::HttpRequ
     } else if (!files_.serve(connection, request)) {
         connection.refuse(404, "There is / (the page), /events?topic=<filter> and /healthz.");
     }
+}
+
+void HttpDoor::upgrade(http::HttpConnection& connection, const http::HttpRequest& request) {
+    const std::vector<std::string>& origins = connections_.at(&connection).way.origins;
+    // Browsers say which page it is (RFC 6455, section 10.2); others say nothing.
+    const std::string origin = request.header("origin");
+    if (!origin.empty() && !origins.empty() &&
+        std::ranges::find(origins, origin) == origins.end()) {
+        connection.refuse(403, "Pages of this origin may not connect here.");
+        return;
+    }
+    connection.upgrade_to_websocket(
+        request, kSubprotocols, [this, &connection](http::HandedOver handed) {
+            bus::Incoming client = incoming(connection, std::move(handed));
+            client.is_websocket = true;
+            shard_.accept_mqtt(std::move(client));
+        });
 }
 
 void HttpDoor::stream_events(http::HttpConnection& connection, const http::HttpRequest& request) {

@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "app/arrivals.h"
+#include "base/ip_network.h"
 #include "bus/shard.h"
 #include "http/http_connection.h"
 #include "http/static_files.h"
@@ -17,16 +19,18 @@ namespace firehose::app {
 
 class HttpDoor final : public http::HttpRouter {
 public:
-    HttpDoor(bus::Shard& shard, http::HttpLimits limits, std::size_t connections_max)
+    /// `trusted_proxies` outlives the door: from them X-Forwarded-For says who the client is.
+    HttpDoor(bus::Shard& shard, http::HttpLimits limits, std::size_t connections_max,
+             const IpNetworks& trusted_proxies)
         : shard_(shard),
           limits_(limits),
           connections_max_(connections_max),
+          trusted_proxies_(trusted_proxies),
           files_(http::web_files()) {}
 
-    /// What is answered: also the page and /events, or MQTT over WebSocket only.
-    enum class Serves : std::uint8_t { everything, websockets };
-
-    void accept(bus::Incoming&& incoming, Serves serves);
+    /// `way` outlives the connection: it says whether anything but WebSocket is spoken, and for
+    /// pages of which origins.
+    void accept(bus::Incoming&& incoming, const Way& way);
     void on_tick(MonotonicTime now);
     /// Destroys the connections that ended in this turn.
     void end_turn() { ended_.clear(); }
@@ -41,9 +45,11 @@ private:
         std::unique_ptr<http::HttpConnection> connection;
         bus::Entrance& entrance;
         bus::Peer peer;
-        Serves serves;
+        std::string client_address;  // Of the request at hand.
+        const Way& way;
     };
 
+    void upgrade(http::HttpConnection& connection, const http::HttpRequest& request);
     void stream_events(http::HttpConnection& connection, const http::HttpRequest& request);
     /// Where the connection's stream goes on.
     [[nodiscard]] bus::Incoming incoming(http::HttpConnection& connection,
@@ -52,6 +58,7 @@ private:
     bus::Shard& shard_;
     http::HttpLimits limits_;
     std::size_t connections_max_;
+    const IpNetworks& trusted_proxies_;
     http::StaticFiles files_;
     std::unordered_map<http::HttpConnection*, Open> connections_;
     std::vector<std::unique_ptr<http::HttpConnection>> ended_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/serve.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -23,11 +24,18 @@ std::string joined(const std::vector<std::string>& words, const char* separator)
 
 /// What a stranger needs next: where it listens, and how to read in three ways.
 void print_welcome(const Server& server, const config::Settings& settings) {
-    const Doors& doors = server.doors();
-    const unsigned mqtt = doors.port(config::Speaks::mqtt);
-    const unsigned http = doors.port(config::Speaks::http);
-    const std::vector<std::string> mqtt_addresses = doors.addresses(config::Speaks::mqtt);
-    const std::vector<std::string> http_addresses = doors.addresses(config::Speaks::http);
+    const std::vector<Doors::Address> addresses = server.doors().addresses();
+    std::vector<std::string> mqtt_addresses;
+    std::vector<std::string> http_addresses;
+    unsigned mqtt = 0;  // Ports of those that the examples can reach.
+    unsigned http = 0;
+    for (const Doors::Address& address : addresses) {
+        if (address.speaks == config::Speaks::websockets) continue;  // No page there.
+        const bool is_mqtt = address.speaks == config::Speaks::mqtt;
+        (is_mqtt ? mqtt_addresses : http_addresses).push_back(address.text);
+        unsigned& port = is_mqtt ? mqtt : http;
+        if (port == 0 && !address.is_tls) port = address.port;
+    }
     std::printf("Firehose %s%s\n", FIREHOSE_VERSION,
                 settings.demo ? "  -- DEMO: recorded events, replayed; nothing here is live" : "");
     std::printf("  MQTT              %s\n", joined(mqtt_addresses, ", ").c_str());
@@ -43,8 +51,16 @@ void print_welcome(const Server& server, const config::Settings& settings) {
         "  /usr/bin/python3 -c \"import paho.mqtt.subscribe as s; s.callback(lambda c, u, m: "
         "print(m.topic, m.payload.decode()), '#', hostname='localhost', port=%u)\"\n\n",
         mqtt);
-    std::printf("ready mqtt=%s http=%s\n", joined(mqtt_addresses, ",").c_str(),
+    std::printf("ready mqtt=%s http=%s", joined(mqtt_addresses, ",").c_str(),
                 joined(http_addresses, ",").c_str());
+    for (const config::Listener& listener : settings.listeners) {
+        if (listener.name.empty()) continue;
+        const auto found = std::ranges::find(addresses, listener.name, &Doors::Address::name);
+        if (found != addresses.end()) {
+            std::printf(" %s=%s", listener.name.c_str(), found->text.c_str());
+        }
+    }
+    std::printf("\n");
     std::fflush(stdout);
 }
 

@@ -221,12 +221,15 @@ class Peer {
 public:
     Peer(Bus& bus, mqtt::Version version, bool is_websocket = false)
         : Peer(bus, version, bus.entrance, is_websocket) {}
-    Peer(Bus& bus, mqtt::Version version, Entrance& entrance, bool is_websocket = false)
+    Peer(Bus& bus, mqtt::Version version, Entrance& entrance, bool is_websocket = false,
+         std::optional<std::string> certificate_user = std::nullopt)
         : bus_(bus), version_(version), wire_(std::make_shared<Wire>()) {
         bus_.shard.begin_turn(bus_.clock.monotonic(), bus_.clock.wall());
-        bus_.shard.accept_mqtt({.stream = std::make_unique<WireStream>(wire_),
-                                .entrance = entrance,
-                                .is_websocket = is_websocket});
+        bus_.shard.accept_mqtt(
+            {.stream = std::make_unique<WireStream>(wire_),
+             .entrance = entrance,
+             .peer = {.address = "127.0.0.1", .certificate_user = std::move(certificate_user)},
+             .is_websocket = is_websocket});
         bus_.shard.end_turn();
     }
 

@@ -23,6 +23,8 @@ struct Entrance {
     Durability durability = Durability::disk;
     /// Whether clients without a checked password are let in.
     bool allows_anonymous = true;
+    /// Users are who their certificates say; without one nobody is let in.
+    bool takes_users_from_certificates = false;
     const Acl* acl = nullptr;                // Never null once it is added.
     Authenticator* authenticator = nullptr;  // Likewise.
 };

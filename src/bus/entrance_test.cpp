@@ -55,6 +55,27 @@ TEST_F(TwoEntrances, MayRefuseAnonymousClients) {
     EXPECT_EQ(known.connack_reason, ReasonCode::success);
 }
 
+TEST_F(TwoEntrances, MayTakeUsersFromCertificates) {
+    inner.takes_users_from_certificates = true;
+    Peer named{bus, Version::v5, inner, false, "w"};
+    named.sends(Connect{.version = Version::v5,
+                        .client_id = "n",
+                        .user_name = "somebody else",
+                        .password = as_bytes("wrong")});
+    std::ignore = named.take();
+    EXPECT_EQ(named.connack_reason, ReasonCode::success);
+    Peer reader{bus, Version::v311};
+    reader.connects("r").subscribes("#");
+    named.publishes("closed/a", "by w");
+    EXPECT_THAT(reader.take_payloads(), ElementsAre("by w"));
+
+    Peer stranger{bus, Version::v5, inner};
+    stranger.sends(Connect{
+        .version = Version::v5, .client_id = "s", .user_name = "w", .password = as_bytes("right")});
+    std::ignore = stranger.take();
+    EXPECT_EQ(stranger.connack_reason, ReasonCode::bad_user_name_or_password);
+}
+
 TEST_F(TwoEntrances, JudgeTheWillsOfTheirClients) {
     Peer reader{bus, Version::v311};
     reader.connects("r").subscribes("will/#");

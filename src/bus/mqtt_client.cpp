@@ -25,6 +25,7 @@ MqttClient::MqttClient(Shard& shard, ConnectionId id, Incoming&& incoming)
              mqtt_encoding(mqtt::Version::v311, incoming.is_websocket)),
       handshake_(shard.settings().connect_timeout),
       accepted_at_(shard.now()),
+      pinged_at_(shard.now()),
       durability_(incoming.entrance.durability) {
     if (incoming.is_websocket) websocket_.emplace(ws::DecoderOptions{});
 }
@@ -82,16 +83,30 @@ void MqttClient::on_websocket_bytes(ByteSpan bytes) {
                 }
                 break;
             case ws::Event::Kind::closed:
-                ws::append_close(output_.own(), ws::CloseCode::normal, "");
+                send_close(event.code, "");  // Echoed (RFC 6455, section 5.5.1).
                 end(session::ConnectionEnd::lost, true);
                 return;
             case ws::Event::Kind::failed:
                 shard_.metrics_.protocol_errors.add();
-                ws::append_close(output_.own(), event.code, event.detail);
+                send_close(event.code, event.detail);
                 end(session::ConnectionEnd::lost, true);
                 return;
         }
     }
+}
+
+void MqttClient::send_close(ws::CloseCode code, std::string_view reason) {
+    if (!websocket_ || std::exchange(has_sent_close_, true)) return;
+    ws::append_close(output_.own(), code, reason);
+}
+
+void MqttClient::ping_websocket() {
+    const Microseconds interval = shard_.settings().websocket_ping_interval;
+    if (interval == Microseconds{0} || shard_.now() - pinged_at_ < interval) return;
+    if (!has_output_room()) return;  // Then it is not quiet.
+    pinged_at_ = shard_.now();
+    ws::append_ping(output_.own());
+    shard_.mark_dirty(*this);
 }
 
 void MqttClient::consume(ByteSpan bytes) {
@@ -439,6 +454,7 @@ void MqttClient::end(session::ConnectionEnd how, bool is_polite) {
         shard_.bury(*this);
         return;
     }
+    send_close(ws::CloseCode::normal, "");  // If it was not said yet why.
     // What the socket does not take now is lost: the bus does not wait for a client.
     if (!is_blocked_) std::ignore = output_.flush(*stream_);
     is_closing_ = true;
@@ -483,6 +499,7 @@ void MqttClient::on_tick() {
         std::ignore = disconnect(mqtt::ReasonCode::keep_alive_timeout, "MQTT-3.1.2-22");
         return;
     }
+    if (websocket_) ping_websocket();
     if (hold_ == Hold::connack && now - held_since_ > shard_.settings().publish_stall_max) {
         refuse(mqtt::ReasonCode::server_unavailable, "");
         return;

@@ -98,6 +98,9 @@ private:
     [[nodiscard]] Flow dispatch(const mqtt::Frame& frame);
     void consume(ByteSpan bytes);
     void on_websocket_bytes(ByteSpan bytes);
+    /// A WebSocket's, once; nothing of it is sent after.
+    void send_close(ws::CloseCode code, std::string_view reason);
+    void ping_websocket();
     [[nodiscard]] Flow fail(const mqtt::ProtocolError& error);
     [[nodiscard]] Flow disconnect(mqtt::ReasonCode reason, std::string_view statement,
                                   session::ConnectionEnd end = session::ConnectionEnd::lost,
@@ -184,6 +187,8 @@ private:
     session::Handshake handshake_;
     MonotonicTime accepted_at_;
     std::optional<ws::Decoder> websocket_;
+    bool has_sent_close_ = false;  // A WebSocket's.
+    MonotonicTime pinged_at_;      // A WebSocket.
     std::optional<mqtt::Version> version_;
     Hold hold_ = Hold::none;
     MonotonicTime held_since_;

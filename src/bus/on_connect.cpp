@@ -35,7 +35,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
 
     const Settings& settings = shard_.settings();
-    has_user_name_ = connect.user_name.has_value();
+    has_user_name_ = connect.user_name.has_value() || peer_.certificate_user.has_value();
     limits_ = {
         .keep_alive_max_s = settings.keep_alive_max_s,
         .session_expiry_max_s = settings.session_expiry_max_s,
@@ -77,6 +77,16 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     }
     terms_ = std::move(*terms);
     if (connect.will) pending_will_.arm(*connect.will);
+    if (entrance_.takes_users_from_certificates) {
+        // What CONNECT says of user and password means nothing here.
+        if (peer_.certificate_user) {
+            user_name_ = *peer_.certificate_user;
+            accept();
+        } else {
+            refuse(mqtt::ReasonCode::bad_user_name_or_password, "MQTT-3.1.4-2");
+        }
+        return is_closing_ ? Flow::stop : Flow::next;
+    }
     if (!has_user_name_) {
         if (entrance_.allows_anonymous) {
             accept();
@@ -156,7 +166,7 @@ void MqttClient::accept() {
 void MqttClient::welcome() {
     const bool session_present = session_present_;
     send(session::connack(terms_, limits_, session_present));
-    FH_LOG(debug, "client_connected", {"client", terms_.client_id},
+    FH_LOG(debug, "client_connected", {"client", terms_.client_id}, {"address", peer_.address},
            {"user", session_->identity.user_name.value_or("")},
            {"session_present", static_cast<int>(session_present)});
     // The log is read from where the session stopped; QoS 0 only from now on.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 /// Who is at the other end of a connection, as far as the transport knows.
@@ -12,6 +13,9 @@ namespace firehose::bus {
 struct Peer {
     /// Numeric, without the port; "local" for a Unix socket's.
     std::string address;
+    bool is_tls = false;
+    /// The user that its certificate names, where the listener takes users from there.
+    std::optional<std::string> certificate_user = {};
 };
 
 }  // namespace firehose::bus

@@ -41,7 +41,8 @@ struct Settings {
     std::uint16_t publish_inflight_max = 64;  // publish.inflight_max
     std::size_t publish_held_max = 1'000;     // publish.held_max, QoS 2 ids of a session.
     std::chrono::microseconds publish_stall_max = std::chrono::seconds{10};
-    std::size_t replies_bytes_max = 64 * 1024;         // connection.replies_max
+    std::size_t replies_bytes_max = 64 * 1024;  // connection.replies_max
+    std::chrono::microseconds websocket_ping_interval = std::chrono::seconds{30};  // 0: never.
     std::size_t owed_refs = 256;                       // session.owed_refs
     std::uint16_t session_inflight_max = 20;           // session.inflight_max, to one client.
     std::uint16_t receive_maximum = 20;                // session.receive_maximum, from one client.

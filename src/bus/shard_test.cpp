@@ -413,6 +413,24 @@ TEST(Shard, WebSocketReadersGetOneFrameAPacket) {
     EXPECT_EQ(reader.wire().sent, expected);
 }
 
+TEST(Shard, WebSocketsArePingedAndToldThatTheyAreClosed) {
+    Bus bus{{.websocket_ping_interval = std::chrono::seconds{30}}};
+    Peer reader{bus, Version::v311, true};
+    // A masked frame with CONNECT, keep-alive 40 s. Frames that come back have two bytes of header.
+    reader.sends_bytes(std::string{"\x82\x8f\0\0\0\0", 6} +
+                       std::string{"\x10\x0d\x00\x04MQTT\x04\x02\x00\x28\x00\x01r", 15});
+    EXPECT_EQ(std::exchange(reader.wire().sent, ""), (std::string{"\x82\x04\x20\x02\0\0", 6}));
+    bus.advance(std::chrono::seconds{29});
+    EXPECT_EQ(reader.wire().sent, "");
+    bus.advance(std::chrono::seconds{2});
+    EXPECT_EQ(std::exchange(reader.wire().sent, ""), (std::string{"\x89\0", 2}));
+    // A pong is no packet [MQTT-3.1.2-22]: after one and a half times 40 s it is closed, with 1000.
+    reader.sends_bytes(std::string{"\x8a\x80\0\0\0\0", 6});
+    bus.advance(std::chrono::seconds{30});
+    EXPECT_EQ(reader.wire().sent.substr(0, 4), "\x88\x02\x03\xe8");
+    EXPECT_TRUE(reader.wire().is_shut_down);
+}
+
 TEST(Shard, EventStreamsGetEnvelopes) {
     Bus bus{{}, "topic read #\nuser w\ntopic write #\n"};
     auto wire = std::make_shared<testing::Wire>();

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <set>
 
+#include "app/tls_settings.h"
 #include "bus/acl.h"
 #include "config/files.h"
 #include "config/password_file.h"
@@ -70,6 +71,12 @@ bool files_are_good(const config::Settings& settings) {
     }
     for (const std::string& path : acl_files) {
         if (!path.empty()) add(acl_errors(path));
+    }
+    for (const config::Listener& listener : settings.all_listeners()) {
+        if (!listener.tls.is_on()) continue;
+        if (const auto tls = app::load_tls(listener); !tls) {
+            add({{"listener " + listener.address(), 0, "", tls.error(), ""}});
+        }
     }
     print(errors);
     return errors.empty();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/ip_network.h"
+
 namespace firehose::config {
 namespace {
 
@@ -61,6 +63,10 @@ std::string host_problem(std::string_view text) {
 
 std::string client_id_problem(std::string_view text) {
     return has_control(text) ? "has a control character" : "";
+}
+
+std::string network_problem(std::string_view text) {
+    return IpNetwork::parse(text) ? "" : "is no address and no network such as 10.0.0.0/8";
 }
 
 std::string user_problem(std::string_view text) {

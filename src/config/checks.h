@@ -21,6 +21,8 @@ namespace firehose::config {
 [[nodiscard]] std::string host_problem(std::string_view text);
 /// The beginning of client ids: text without control characters.
 [[nodiscard]] std::string client_id_problem(std::string_view text);
+/// An IP address, or a network of them: "10.0.0.0/8".
+[[nodiscard]] std::string network_problem(std::string_view text);
 /// A user name for SSH.
 [[nodiscard]] std::string user_problem(std::string_view text);
 /// A topic to publish below: no wildcards, not below `$`, no empty level.

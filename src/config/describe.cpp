@@ -83,6 +83,15 @@ std::string wrapped(std::string_view text, std::string_view indent, std::size_t 
     return out;
 }
 
+/// Each list of tables, then those inside it.
+template <class Visit>
+void each_list(Visit visit) {
+    for (const TableList& list : table_lists()) {
+        visit(list);
+        for (const TableList& inner : list.inner) visit(inner);
+    }
+}
+
 /// The rows of one section, in the table's order.
 template <class Visit>
 void each_in(std::string_view section, Visit visit) {
@@ -205,11 +214,11 @@ std::string help_config() {
         }
         each_in(section.name, [&](const Option& row) { text += help_row("", row); });
     }
-    for (const TableList& list : table_lists()) {
+    each_list([&](const TableList& list) {
         text +=
             "\n" + wrapped("[[" + std::string{list.key} + "]]: " + std::string{list.doc}, "", 79);
         for (const Option& row : list.options) text += help_row("", row);
-    }
+    });
     return text;
 }
 
@@ -236,11 +245,11 @@ std::string configuration_md() {
         text += "\n\n" + md_table_head();
         each_in(section.name, [&](const Option& row) { text += md_row(row); });
     }
-    for (const TableList& list : table_lists()) {
+    each_list([&](const TableList& list) {
         text += "\n## [[" + std::string{list.key} + "]]\n\n" + std::string{list.doc} + "\n\n" +
                 md_table_head();
         for (const Option& row : list.options) text += md_row(row);
-    }
+    });
     return text;
 }
 
@@ -257,10 +266,10 @@ std::string sample_toml() {
         }
         each_in(section.name, [&](const Option& row) { text += sample_row(last_part(row), row); });
     }
-    for (const TableList& list : table_lists()) {
+    each_list([&](const TableList& list) {
         text += "# " + std::string{list.doc} + "\n#[[" + std::string{list.key} + "]]\n\n";
         for (const Option& row : list.options) text += sample_row(std::string{row.key}, row);
-    }
+    });
     text.pop_back();
     return text;
 }

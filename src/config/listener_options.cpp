@@ -6,7 +6,11 @@
 namespace firehose::config {
 namespace {
 
-constexpr std::string_view kSpeaks[] = {"mqtt", "http", "websockets"};
+constexpr std::string_view kSpeaks[] = {"mqtt", "http", "websockets", "any"};
+constexpr std::string_view kFamilies[] = {"any", "ipv4", "ipv6"};
+constexpr std::string_view kPathAccesses[] = {"owner", "group", "everyone"};
+constexpr std::string_view kProxyHeaders[] = {"off", "v1", "v2", "any"};
+constexpr std::string_view kTlsVersions[] = {"1.2", "1.3"};
 
 constexpr Option kListenerOptions[] = {
     {.key = "name",
@@ -23,8 +27,8 @@ constexpr Option kListenerOptions[] = {
      .max = 255,
      .field = &at<&Listener::host>,
      .check = &host_problem,
-     .doc = "Address to listen on, or a name of one. Empty: every address, IPv4 and IPv6.",
-     .example = "\"127.0.0.1\""},
+     .doc = "Address to listen on, such as 127.0.0.1 or ::1, or a name of one. Empty: every "
+            "address, IPv4 and IPv6."},
     {.key = "port",
      .type = Count{},
      .value = 1'883,
@@ -32,12 +36,125 @@ constexpr Option kListenerOptions[] = {
      .max = 65'535,
      .field = &at<&Listener::port>,
      .doc = "Its port; 0 takes any free one."},
+    {.key = "family",
+     .type = Choice{.words = kFamilies},
+     .value = "any",
+     .field = &at<&Listener::family>,
+     .doc = "Without `host`: which addresses it listens on."},
+    {.key = "interface",
+     .type = Text{},
+     .value = "",
+     .max = 15,
+     .field = &at<&Listener::interface>,
+     .check = &optional_name_problem,
+     .doc = "Network interface that it listens on alone. Empty: all.",
+     .example = "\"eth0\""},
+    {.key = "path",
+     .type = Path{},
+     .value = "",
+     .max = 100,
+     .field = &at<&Listener::path>,
+     .doc = "Of a Unix socket to listen on, instead of an address. One that a process which is "
+            "gone left there is replaced.",
+     .example = "\"/run/firehose/mqtt.sock\""},
+    {.key = "path_access",
+     .type = Choice{.words = kPathAccesses},
+     .value = "owner",
+     .field = &at<&Listener::path_access>,
+     .doc = "Who may connect to the Unix socket: its mode is 0600, 0660 or 0666."},
     {.key = "speaks",
      .type = Choice{.words = kSpeaks},
      .value = "mqtt",
      .field = &at<&Listener::speaks>,
      .doc = "`mqtt`: MQTT over TCP. `http`: the page, `/events`, and MQTT over WebSocket on any "
-            "path. `websockets`: only the last."},
+            "path. `websockets`: only the last. `any`: all of them on one port, told apart by the "
+            "first byte, or by what TLS's ALPN agrees on."},
+    {.key = "proxy_protocol",
+     .type = Choice{.words = kProxyHeaders},
+     .value = "off",
+     .field = &at<&Listener::proxy_protocol>,
+     .doc = "Each connection begins with a PROXY header of this version, from an address of "
+            "`net.trusted_proxies` (or over the Unix socket). Nothing else is let in then."},
+    {.key = "origins",
+     .type = ListOfText{},
+     .value = Value::List{},
+     .max = 64,
+     .field = &at<&Listener::origins>,
+     .doc = "Origins of web pages that may connect over WebSocket, as browsers send them. `[]`: "
+            "every page. What is no browser says none, and may.",
+     .example = "[\"https://example.org\"]"},
+    {.key = "cert_file",
+     .type = Path{},
+     .value = "",
+     .max = kPathMax,
+     .field = &at<&Listener::tls, &TlsSettings::cert_file>,
+     .doc = "Certificate of the server in PEM, then those that signed it. With it the listener "
+            "speaks TLS, and nothing else.",
+     .example = "\"/etc/firehose/fullchain.pem\""},
+    {.key = "key_file",
+     .type = Path{},
+     .value = "",
+     .max = kPathMax,
+     .field = &at<&Listener::tls, &TlsSettings::key_file>,
+     .doc = "Its private key in PEM, without a passphrase.",
+     .example = "\"/etc/firehose/privkey.pem\""},
+    {.key = "tls_version_min",
+     .type = Choice{.words = kTlsVersions},
+     .value = "1.2",
+     .field = &at<&Listener::tls, &TlsSettings::min_version>,
+     .doc = "Oldest version of TLS that is spoken."},
+    {.key = "ciphers",
+     .type = Text{},
+     .value = "",
+     .max = 1'024,
+     .field = &at<&Listener::tls, &TlsSettings::ciphers>,
+     .doc = "Ciphers of TLS 1.2, as `openssl ciphers` reads them. Empty: OpenSSL's choice.",
+     .example = "\"ECDHE+AESGCM\""},
+    {.key = "ciphersuites",
+     .type = Text{},
+     .value = "",
+     .max = 1'024,
+     .field = &at<&Listener::tls, &TlsSettings::ciphersuites>,
+     .doc = "Those of TLS 1.3.",
+     .example = "\"TLS_AES_256_GCM_SHA384\""},
+    {.key = "ca_file",
+     .type = Path{},
+     .value = "",
+     .max = kPathMax,
+     .field = &at<&Listener::tls, &TlsSettings::ca_file>,
+     .doc = "Certificates, in PEM, of those who sign clients' certificates. With it, or `ca_path`, "
+            "clients are asked for one, and one that is not good is refused.",
+     .example = "\"/etc/firehose/clients-ca.pem\""},
+    {.key = "ca_path",
+     .type = Path{},
+     .value = "",
+     .max = kPathMax,
+     .field = &at<&Listener::tls, &TlsSettings::ca_path>,
+     .doc = "The same as a folder of files, after `openssl rehash`.",
+     .example = "\"/etc/ssl/certs\""},
+    {.key = "crl_file",
+     .type = Path{},
+     .value = "",
+     .max = kPathMax,
+     .field = &at<&Listener::tls, &TlsSettings::crl_file>,
+     .doc = "List of clients' certificates that were revoked, in PEM.",
+     .example = "\"/etc/firehose/clients-crl.pem\""},
+    {.key = "require_certificate",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Listener::tls, &TlsSettings::require_certificate>,
+     .doc = "Clients without a certificate are refused."},
+    {.key = "use_identity_as_username",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Listener::tls, &TlsSettings::use_identity_as_username>,
+     .doc = "The common name in a client's certificate is its user name; what CONNECT says of user "
+            "and password means nothing. Who has no certificate is refused."},
+    {.key = "use_subject_as_username",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Listener::tls, &TlsSettings::use_subject_as_username>,
+     .doc = "The same with the whole subject, as RFC 2253 writes it."},
     {.key = "durability",
      .type = Choice{.words = kDurabilities},
      .value = "disk",
@@ -65,10 +182,76 @@ constexpr Option kListenerOptions[] = {
      .example = "\"/etc/firehose/acl\""},
 };
 
+constexpr Option kCertificateOptions[] = {
+    {.key = "cert_file",
+     .type = Path{},
+     .value = kRequired,
+     .min = 1,
+     .max = kPathMax,
+     .field = &at<&CertificateFiles::cert_file>,
+     .doc = "The certificate, as in the listener's `cert_file`.",
+     .example = "\"/etc/firehose/other-fullchain.pem\""},
+    {.key = "key_file",
+     .type = Path{},
+     .value = kRequired,
+     .min = 1,
+     .max = kPathMax,
+     .field = &at<&CertificateFiles::key_file>,
+     .doc = "Its key.",
+     .example = "\"/etc/firehose/other-privkey.pem\""},
+};
+
+constexpr TableList kLists[] = {
+    {.key = "listener.certificate",
+     .doc =
+         "A further certificate of the listener above: shown to clients that ask for a name "
+         "which is in it (SNI), where the listener's own does not have it. The first stands in for "
+         "`cert_file`.",
+     .count_max = 64,
+     .options = kCertificateOptions,
+     .append = [](void* owner) -> void* {
+         return &static_cast<Listener*>(owner)->tls.certificates.emplace_back();
+     },
+     .at = [](void* owner, std::size_t index) -> void* {
+         auto& all = static_cast<Listener*>(owner)->tls.certificates;
+         return index < all.size() ? &all[index] : nullptr;
+     }},
+};
+
 }  // namespace
 
 std::span<const Option> listener_options() {
     return kListenerOptions;
+}
+
+std::span<const TableList> listener_lists() {
+    return kLists;
+}
+
+std::string listener_problem(const void* one) {
+    const auto& listener = *static_cast<const Listener*>(one);
+    const TlsSettings& tls = listener.tls;
+    if (!listener.path.empty() && !listener.host.empty())
+        return "has a path and a host: choose one";
+    if (tls.cert_file.empty() != tls.key_file.empty()) {
+        return "has one of cert_file and key_file: TLS needs both";
+    }
+    const bool has_authority = !tls.ca_file.empty() || !tls.ca_path.empty();
+    const bool judges = tls.require_certificate || tls.use_identity_as_username ||
+                        tls.use_subject_as_username || !tls.crl_file.empty();
+    // What a proxy says of its client's certificate was judged by the proxy.
+    const bool is_behind_proxy =
+        listener.proxy_protocol != ProxyHeader::off && !tls.require_certificate;
+    if (!tls.is_on() && !is_behind_proxy && (has_authority || judges)) {
+        return "judges clients' certificates without cert_file: only TLS has them";
+    }
+    if (tls.is_on() && judges && !has_authority) {
+        return "judges clients' certificates without ca_file or ca_path: who signs them?";
+    }
+    if (tls.use_identity_as_username && tls.use_subject_as_username) {
+        return "has use_identity_as_username and use_subject_as_username: choose one";
+    }
+    return "";
 }
 
 Listener::Listener() {
@@ -76,6 +259,7 @@ Listener::Listener() {
 }
 
 std::string Listener::address() const {
+    if (!path.empty()) return path;
     return host.empty() ? "*:" + std::to_string(port)
                         : format_endpoint({host, static_cast<std::uint16_t>(port)});
 }

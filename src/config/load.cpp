@@ -99,8 +99,9 @@ private:
         errors_.push_back({file_, line, std::move(key), std::move(problem), std::move(allowed)});
     }
     void unknown(std::size_t line, const std::string& key);
-    void list_of_tables(const TableList& list, const toml::node& node);
-    void one_of_list(const TableList& list, const toml::table& table);
+    void list_of_tables(const TableList& list, void* owner, const toml::node& node);
+    void check_one(const TableList& list, void* one, const toml::table& table);
+    void one_of_list(const TableList& list, void* owner, const toml::table& table);
     void value(const Option& row, void* owner, const std::string& key, const toml::node& node);
     std::string file_;
     Settings settings_;
@@ -246,18 +247,22 @@ void Reading::unknown(std::size_t line, const std::string& key) {
     std::vector<std::string> known;
     for (const Option& row : options()) known.emplace_back(row.key);
     for (const Section& section : sections()) known.emplace_back(section.name);
-    for (const TableList& list : table_lists()) {
+    const auto add = [&](const TableList& list) {
         known.emplace_back(list.key);
         for (const Option& row : list.options) {
             known.push_back(std::string{list.key} + "." + std::string{row.key});
         }
+    };
+    for (const TableList& list : table_lists()) {
+        add(list);
+        std::ranges::for_each(list.inner, add);
     }
     const auto near = nearest(key, known);
     complain(line, key, "is no known key" + (near.empty() ? "" : ": did you mean " + near + "?"),
              "");
 }
 
-void Reading::list_of_tables(const TableList& list, const toml::node& node) {
+void Reading::list_of_tables(const TableList& list, void* owner, const toml::node& node) {
     const std::string key{list.key};
     const toml::array* entries = node.as_array();
     if (entries == nullptr ||
@@ -270,27 +275,41 @@ void Reading::list_of_tables(const TableList& list, const toml::node& node) {
                  "at most " + std::to_string(list.count_max));
         return;
     }
-    for (const toml::node& entry : *entries) one_of_list(list, *entry.as_table());
+    for (const toml::node& entry : *entries) one_of_list(list, owner, *entry.as_table());
 }
 
-void Reading::one_of_list(const TableList& list, const toml::table& table) {
-    void* owner = list.append(settings_);
+void Reading::one_of_list(const TableList& list, void* owner, const toml::table& table) {
+    void* const one = list.append(owner);
     const std::string prefix = std::string{list.key} + ".";
-    for (const auto& [key, node] : table) {
-        const auto row = std::ranges::find(list.options, key.str(), &Option::key);
-        if (row == list.options.end()) {
-            unknown(key.source().begin.line, prefix + std::string{key.str()});
+    const std::size_t errors_before = errors_.size();
+    for (const auto& [name, node] : table) {
+        const std::string key = prefix + std::string{name.str()};
+        const auto row = std::ranges::find(list.options, name.str(), &Option::key);
+        const auto inner = std::ranges::find(list.inner, key, &TableList::key);
+        if (row != list.options.end()) {
+            value(*row, one, key, node);
+        } else if (inner != list.inner.end()) {
+            list_of_tables(*inner, one, node);
         } else {
-            value(*row, owner, prefix + std::string{key.str()}, node);
+            unknown(name.source().begin.line, key);
         }
     }
+    check_one(list, one, table);
+    if (list.check == nullptr || errors_.size() != errors_before) return;
+    if (std::string problem = list.check(one); !problem.empty()) {
+        complain(line_of(table), std::string{list.key}, std::move(problem), "");
+    }
+}
+
+void Reading::check_one(const TableList& list, void* one, const toml::table& table) {
+    const std::string prefix = std::string{list.key} + ".";
     for (const Option& row : list.options) {
         const std::string key = prefix + std::string{row.key};
         if (std::holds_alternative<Value::Required>(row.value.held) && !table.contains(row.key)) {
             complain(line_of(table), key, "is missing", allowed_text(row));
         }
         if (row.key != "name") continue;
-        const std::string& name = *std::get<std::string*>(row.field(owner));
+        const std::string& name = *std::get<std::string*>(row.field(one));
         if (name.empty()) continue;
         const auto [first, is_new] = names_.try_emplace(prefix + name, line_of(table));
         if (!is_new) {
@@ -311,7 +330,7 @@ void Reading::table(const toml::table& table, const std::string& prefix) {
         if (row != options().end()) {
             value(*row, &settings_, key, node);
         } else if (list != table_lists().end()) {
-            list_of_tables(*list, node);
+            list_of_tables(*list, &settings_, node);
         } else if (section == sections().end() || key.empty()) {
             unknown(name.source().begin.line, key);
         } else if (const toml::table* inner = node.as_table()) {

@@ -143,6 +143,63 @@ TEST(ParseToml, ReadsListenersBesideTheShortForm) {
     EXPECT_THAT(Settings{}.all_listeners(), SizeIs(4));
 }
 
+TEST(ParseToml, ReadsWhatAListenersTlsNeeds) {
+    const Settings read = settings(
+        "net.trusted_proxies = ['10.0.0.0/8', '::1']\n"
+        "[[listener]]\n"
+        "path = '/run/mqtt.sock'\n"
+        "proxy_protocol = 'v2'\n"
+        "use_identity_as_username = true\n"
+        "[[listener]]\n"
+        "cert_file = '/c'\n"
+        "key_file = '/k'\n"
+        "tls_version_min = '1.3'\n"
+        "ca_file = '/ca'\n"
+        "require_certificate = true\n"
+        "use_subject_as_username = true\n"
+        "speaks = 'any'\n"
+        "[[listener.certificate]]\n"
+        "cert_file = '/c2'\n"
+        "key_file = '/k2'\n"
+        "[[listener]]\n");
+    ASSERT_THAT(read.listeners, SizeIs(3));
+    EXPECT_EQ(read.listeners[0].address(), "/run/mqtt.sock");
+    EXPECT_EQ(read.listeners[0].proxy_protocol, ProxyHeader::v2);
+    EXPECT_FALSE(read.listeners[0].tls.is_on());
+    const TlsSettings& tls = read.listeners[1].tls;
+    EXPECT_TRUE(tls.is_on());
+    EXPECT_EQ(tls.min_version, TlsVersion::tls_1_3);
+    EXPECT_TRUE(tls.require_certificate);
+    EXPECT_TRUE(tls.use_subject_as_username);
+    ASSERT_THAT(tls.certificates, SizeIs(1));
+    EXPECT_EQ(tls.certificates[0].key_file, "/k2");
+    EXPECT_EQ(read.listeners[1].speaks, Speaks::any);
+    EXPECT_FALSE(read.listeners[2].tls.is_on());
+}
+
+TEST(ParseToml, RefusesListenersThatContradictThemselves) {
+    struct Row {
+        std::string_view text;
+        std::string_view problem;
+    };
+    for (const Row& row : {
+             Row{"cert_file = '/c'", "listener: has one of cert_file and key_file"},
+             Row{"ca_file = '/ca'", "without cert_file: only TLS has them"},
+             Row{"require_certificate = true\nproxy_protocol = 'v2'", "without cert_file"},
+             Row{"cert_file = '/c'\nkey_file = '/k'\nuse_identity_as_username = true",
+                 "without ca_file or ca_path"},
+             Row{"cert_file = '/c'\nkey_file = '/k'\nca_file = '/a'\n"
+                 "use_identity_as_username = true\nuse_subject_as_username = true",
+                 "choose one"},
+             Row{"path = '/p'\nhost = '::1'", "has a path and a host"},
+             Row{"[[listener.certificate]]\ncert_file = '/c'", "certificate.key_file: is missing"},
+             Row{"[[listener.certificat]]", "did you mean listener.certificate?"},
+         }) {
+        EXPECT_THAT(error("[[listener]]\n" + std::string{row.text}), HasSubstr(row.problem));
+    }
+    EXPECT_THAT(error("net.trusted_proxies = ['10.0.0.1/8']"), HasSubstr("is no address"));
+}
+
 TEST(ParseToml, TakesOneNameForOneListener) {
     EXPECT_THAT(error("[[listener]]\nname = 'a'\n[[listener]]\nname = 'a'\n"),
                 HasSubstr("\"a\" is the name of the one in line 1"));
@@ -283,6 +340,21 @@ TEST(LoadFile, SaysWhenThereIsNone) {
               "/nonexistent/firehose.toml: No such file or directory");
 }
 
+struct ListAndAbove {
+    const TableList& list;
+    std::string above;  // The table that it is in.
+};
+
+std::vector<ListAndAbove> all_lists() {
+    std::vector<ListAndAbove> all;
+    for (const TableList& list : table_lists()) {
+        all.push_back({list, ""});
+        const std::string above = "[[" + std::string{list.key} + "]]\n";
+        for (const TableList& inner : list.inner) all.push_back({inner, above});
+    }
+    return all;
+}
+
 TEST(Options, AreWholeAndInRange) {
     std::set<std::string> keys;
     const auto check = [&](const std::string& prefix, std::span<const Option> rows) {
@@ -301,7 +373,7 @@ TEST(Options, AreWholeAndInRange) {
         }
     };
     check("", options());
-    for (const TableList& list : table_lists()) check(std::string{list.key} + ".", list.options);
+    for (const auto& [list, above] : all_lists()) check(std::string{list.key} + ".", list.options);
     for (const Option& row : options()) {
         EXPECT_TRUE(std::ranges::count(sections(), section_of(row.key), &Section::name)) << row.key;
     }
@@ -315,8 +387,8 @@ TEST(Options, AcceptTheirOwnDefaultsAndExamples) {
         if (row.example.empty()) continue;
         EXPECT_TRUE(parse_toml(key + " = " + std::string{row.example}, "e")) << key;
     }
-    for (const TableList& list : table_lists()) {
-        std::string text = "[[" + std::string{list.key} + "]]\n";
+    for (const auto& [list, above] : all_lists()) {
+        std::string text = above + "[[" + std::string{list.key} + "]]\n";
         for (const Option& row : list.options) {
             text += std::string{row.key} + " = " +
                     (row.example.empty() ? default_text(row) : std::string{row.example}) + "\n";
@@ -342,7 +414,7 @@ TEST(SampleToml, SaysExactlyTheDefaults) {
         at = end + 1;
     }
     std::size_t expected = options().size();
-    for (const TableList& list : table_lists()) expected += list.options.size();
+    for (const auto& [list, above] : all_lists()) expected += list.options.size();
     EXPECT_EQ(keys, expected);
     const Settings read = settings(all);
     const Settings fresh;

@@ -46,5 +46,9 @@ Slot at(void* owner) {
 
 /// The rows of `[[listener]]`.
 [[nodiscard]] std::span<const Option> listener_options();
+/// What can be there several times in each.
+[[nodiscard]] std::span<const TableList> listener_lists();
+/// What is wrong with a Listener as a whole.
+[[nodiscard]] std::string listener_problem(const void* listener);
 
 }  // namespace firehose::config

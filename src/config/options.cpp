@@ -259,6 +259,15 @@ constexpr Option kOptions[] = {
      .max = 10min,
      .field = &at<&Settings::limits, &LimitSettings::http_head_timeout>,
      .doc = "An HTTP client that has not sent its request's head by then is closed."},
+    {.key = "limits.http_head_bytes_max",
+     .type = Bytes{},
+     .value = 16_KiB,
+     .min = 1_KiB,
+     .max = 1_MiB,
+     .field = &at<&Settings::limits, &LimitSettings::http_head_bytes_max>,
+     .doc =
+         "Longest head of an HTTP request, WebSocket upgrades included; a longer one is answered "
+         "431."},
 
     {.key = "publish.inflight_max",
      .type = Count{},
@@ -302,6 +311,14 @@ constexpr Option kOptions[] = {
      .max = 16_MiB,
      .field = &at<&Settings::connection, &ConnectionSettings::replies_max>,
      .doc = "Unsent replies to one client at which its socket is not read."},
+    {.key = "websocket.ping_interval",
+     .type = Duration{},
+     .value = 30s,
+     .min = 0s,
+     .max = 1h,
+     .field = &at<&Settings::websocket, &WebSocketSettings::ping_interval>,
+     .doc = "How often a WebSocket client is sent a ping: proxies then keep a quiet connection, "
+            "and a page in a background tab stays connected. 0: never."},
 
     {.key = "session.anonymous",
      .type = Choice{.words = kAnonymousSessions},
@@ -471,6 +488,40 @@ constexpr Option kOptions[] = {
      .max = 16_MiB,
      .field = &at<&Settings::net, &NetSettings::receive_buffer>,
      .doc = "Receive buffer asked of the kernel for each connection; Linux grants twice that."},
+    {.key = "net.trusted_proxies",
+     .type = ListOfText{},
+     .value = Value::List{},
+     .min = 0,
+     .max = 64,
+     .field = &at<&Settings::net, &NetSettings::trusted_proxies>,
+     .check = &network_problem,
+     .doc = "Networks whose PROXY headers (`proxy_protocol` of a listener) and X-Forwarded-For "
+            "headers are believed: who they name is the client. Nobody else is.",
+     .example = "[\"127.0.0.1\", \"10.0.0.0/8\", \"2001:db8::/32\"]"},
+    {.key = "net.proxy_header_timeout",
+     .type = Duration{},
+     .value = 5s,
+     .min = 1s,
+     .max = 1min,
+     .field = &at<&Settings::net, &NetSettings::proxy_header_timeout>,
+     .doc = "How long a proxy may take to send its header."},
+
+    {.key = "tls.handshake_timeout",
+     .type = Duration{},
+     .value = 10s,
+     .min = 1s,
+     .max = 5min,
+     .field = &at<&Settings::tls, &HandshakeSettings::handshake_timeout>,
+     .doc = "How long a TLS handshake may take."},
+    {.key = "tls.handshakes_per_turn",
+     .type = Count{},
+     .value = 8,
+     .min = 1,
+     .max = 1'000,
+     .field = &at<&Settings::tls, &HandshakeSettings::handshakes_per_turn>,
+     .doc =
+         "Steps of handshakes that are done between two looks at everybody else: each may cost a "
+         "signature, about a millisecond."},
 
     {.key = "sys.interval",
      .type = Duration{},
@@ -600,12 +651,14 @@ constexpr Section kSections[] = {
     {.name = "limits", .doc = "What a single client may ask for."},
     {.name = "publish", .doc = "What publishers may do, and how they are slowed down."},
     {.name = "connection", .doc = "Memory of one connection."},
+    {.name = "websocket", .doc = "MQTT over WebSocket."},
     {.name = "session", .doc = "What is remembered of clients."},
     {.name = "share", .doc = "Shared subscriptions of MQTT clients."},
     {.name = "will", .doc = "Last wills of MQTT clients."},
     {.name = "keep_alive", .doc = "When a silent client is taken for dead."},
     {.name = "feed", .doc = "How subscribers share what is sent to them."},
-    {.name = "net", .doc = "Socket buffers."},
+    {.name = "net", .doc = "Sockets, and proxies before them."},
+    {.name = "tls", .doc = "TLS handshakes of all listeners that have a certificate."},
     {.name = "sys", .doc = "The bus about itself."},
     {.name = "shutdown", .doc = "How it stops."},
     {.name = "logging", .doc = "What it logs."},
@@ -657,19 +710,24 @@ std::span<const TableList> table_lists() {
              "`listen.mqtt` and `listen.http` only if it sets them.",
          .count_max = 64,
          .options = listener_options(),
-         .append = [](Settings& settings) -> void* { return &settings.listeners.emplace_back(); },
-         .at = [](Settings& settings, std::size_t index) -> void* {
-             return index < settings.listeners.size() ? &settings.listeners[index] : nullptr;
-         }},
+         .append = [](void* owner) -> void* {
+             return &static_cast<Settings*>(owner)->listeners.emplace_back();
+         },
+         .at = [](void* owner, std::size_t index) -> void* {
+             auto& all = static_cast<Settings*>(owner)->listeners;
+             return index < all.size() ? &all[index] : nullptr;
+         },
+         .inner = listener_lists(),
+         .check = &listener_problem},
         {.key = "source.gerrit",
          .doc = "A Gerrit whose events `serve` publishes; once for each Gerrit.",
          .count_max = 16,
          .options = kGerritOptions,
-         .append = [](Settings& settings) -> void* {
-             return &settings.source.gerrit.emplace_back();
+         .append = [](void* owner) -> void* {
+             return &static_cast<Settings*>(owner)->source.gerrit.emplace_back();
          },
-         .at = [](Settings& settings, std::size_t index) -> void* {
-             auto& all = settings.source.gerrit;
+         .at = [](void* owner, std::size_t index) -> void* {
+             auto& all = static_cast<Settings*>(owner)->source.gerrit;
              return index < all.size() ? &all[index] : nullptr;
          }},
     };

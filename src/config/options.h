@@ -100,9 +100,13 @@ struct TableList {
     std::string_view doc;
     std::uint64_t count_max;
     std::span<const Option> options;
-    void* (*append)(Settings& settings);  // Adds one, with defaults, and returns it.
+    void* (*append)(void* owner);  // Adds one, with defaults, and returns it.
     /// The one at `index`; null past the last.
-    void* (*at)(Settings& settings, std::size_t index);
+    void* (*at)(void* owner, std::size_t index);
+    /// Lists in each of them: their keys begin with this one's.
+    std::span<const TableList> inner = {};
+    /// What is wrong with one as a whole; empty if nothing is.
+    std::string (*check)(const void* one) = nullptr;
 };
 
 /// A group of keys with the same first part, and what it is about.

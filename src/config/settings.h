@@ -40,6 +40,43 @@ enum class Speaks : std::uint8_t {
     mqtt,
     http,        // HTTP, WebSocket and the page.
     websockets,  // MQTT inside WebSocket frames only.
+    any,         // The first byte says: MQTT or HTTP.
+};
+
+/// Which addresses a listener without a host takes.
+enum class Family : std::uint8_t { any, ipv4, ipv6 };
+
+/// Who may connect to a Unix socket: its mode.
+enum class PathAccess : std::uint8_t { owner, group, everyone };
+
+enum class ProxyHeader : std::uint8_t { off, v1, v2, any };
+
+enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
+
+/// A certificate for the names in it: `[[listener.certificate]]`.
+struct CertificateFiles {
+    std::string cert_file;
+    std::string key_file;
+};
+
+/// TLS of one listener; on where it has a certificate.
+struct TlsSettings {
+    std::string cert_file;
+    std::string key_file;
+    std::vector<CertificateFiles> certificates;  // For other names (SNI).
+    TlsVersion min_version = TlsVersion::tls_1_2;
+    std::string ciphers;
+    std::string ciphersuites;
+    std::string ca_file;
+    std::string ca_path;
+    std::string crl_file;
+    bool require_certificate = false;
+    bool use_identity_as_username = false;
+    bool use_subject_as_username = false;
+
+    [[nodiscard]] bool is_on() const noexcept {
+        return !cert_file.empty() || !certificates.empty();
+    }
 };
 
 /// One way in: a `[[listener]]`, or one address of ListenSettings.
@@ -47,7 +84,14 @@ struct Listener {
     std::string name;
     std::string host;  // Numeric or a name; empty: every address of both families.
     std::uint64_t port = 0;
+    Family family = Family::any;
+    std::string interface;  // Empty: all.
+    std::string path;       // Of a Unix socket, instead of host and port.
+    PathAccess path_access = PathAccess::owner;
     Speaks speaks = Speaks::mqtt;
+    ProxyHeader proxy_protocol = ProxyHeader::off;
+    std::vector<std::string> origins;  // Of pages that may use WebSocket; empty: all.
+    TlsSettings tls;
     Durability durability = Durability::disk;
     bool allow_anonymous = true;
     std::string password_file;  // Empty, in a file: that of AuthSettings.
@@ -56,7 +100,7 @@ struct Listener {
     /// The defaults of listener_options.cpp.
     Listener();
 
-    /// "127.0.0.1:1883", "[::1]:1883", "*:1883".
+    /// "127.0.0.1:1883", "[::1]:1883", "*:1883", or the path.
     [[nodiscard]] std::string address() const;
 };
 
@@ -105,6 +149,7 @@ struct LimitSettings {
     std::uint64_t v31_client_id_max = 0;  // Characters; 0: any number.
     Microseconds connect_timeout{0};
     Microseconds http_head_timeout{0};
+    std::uint64_t http_head_bytes_max = 0;
 };
 
 struct PublishSettings {
@@ -116,6 +161,10 @@ struct PublishSettings {
 
 struct ConnectionSettings {
     std::uint64_t replies_max = 0;  // Bytes.
+};
+
+struct WebSocketSettings {
+    Microseconds ping_interval{0};  // 0: never.
 };
 
 /// What an anonymous client's session is (rule **Home and hand-over**).
@@ -163,6 +212,15 @@ struct FeedSettings {
 struct NetSettings {
     std::uint64_t send_buffer = 0;     // Bytes asked of the kernel; it grants twice that.
     std::uint64_t receive_buffer = 0;  // Likewise.
+    /// Networks of proxies whose PROXY and X-Forwarded-For headers are believed.
+    std::vector<std::string> trusted_proxies;
+    Microseconds proxy_header_timeout{0};
+};
+
+/// Of all listeners with TLS.
+struct HandshakeSettings {
+    Microseconds handshake_timeout{0};
+    std::uint64_t handshakes_per_turn = 0;
 };
 
 struct SysSettings {
@@ -215,12 +273,14 @@ struct Settings {
     LimitSettings limits;
     PublishSettings publish;
     ConnectionSettings connection;
+    WebSocketSettings websocket;
     SessionSettings session;
     ShareSettings share;
     WillSettings will;
     KeepAliveSettings keep_alive;
     FeedSettings feed;
     NetSettings net;
+    HandshakeSettings tls;
     SysSettings sys;
     ShutdownSettings shutdown;
     LoggingSettings logging;

@@ -63,6 +63,19 @@ void add_line(std::string_view key, const std::string& value, std::string& text)
     text += std::string{key} + " = " + value + "\n";
 }
 
+/// Each table of the list in `held`; `fresh` is an owner of the same kind, to make defaults in.
+void add_list(const TableList& list, void* held, void* fresh, std::string& text) {
+    void* const plain = list.append(fresh);
+    for (std::size_t index = 0; void* one = list.at(held, index); ++index) {
+        text += std::string{text.empty() ? "" : "\n"} + "[[" + std::string{list.key} + "]]\n";
+        for (const Option& row : list.options) {
+            const std::string value = value_text(row, one);
+            if (value != value_text(row, plain)) add_line(row.key, value, text);
+        }
+        for (const TableList& inner : list.inner) add_list(inner, one, plain, text);
+    }
+}
+
 }  // namespace
 
 std::string write_toml(const Settings& settings) {
@@ -87,17 +100,7 @@ std::string write_toml(const Settings& settings) {
         if (!own.empty()) key.remove_prefix(own.size() + 1);
         add_line(key, value, text);
     }
-    for (const TableList& list : table_lists()) {
-        Settings fresh;
-        void* const plain = list.append(fresh);
-        for (std::size_t index = 0; void* one = list.at(held, index); ++index) {
-            text += std::string{text.empty() ? "" : "\n"} + "[[" + std::string{list.key} + "]]\n";
-            for (const Option& row : list.options) {
-                const std::string value = value_text(row, one);
-                if (value != value_text(row, plain)) add_line(row.key, value, text);
-            }
-        }
-    }
+    for (const TableList& list : table_lists()) add_list(list, &held, &defaults, text);
     return text;
 }
 

@@ -192,7 +192,7 @@ void HttpConnection::upgrade_to_websocket(const HttpRequest& request,
                       "Upgrade: websocket and a Sec-WebSocket-Key of 16 bytes in base64.");
     }
     subprotocol_ = first_offer(request.header("sec-websocket-protocol"), subprotocols);
-    if (subprotocol_.empty()) {
+    if (subprotocol_.empty() && !subprotocols.empty()) {
         std::string known;
         for (const std::string_view name : subprotocols) {
             known += (known.empty() ? "" : " or ") + std::string{name};
@@ -204,7 +204,7 @@ void HttpConnection::upgrade_to_websocket(const HttpRequest& request,
     add_header(out, "Upgrade", "websocket");
     add_header(out, "Connection", "Upgrade");
     add_header(out, "Sec-WebSocket-Accept", ws::accept_key(key));
-    add_header(out, "Sec-WebSocket-Protocol", subprotocol_);
+    if (!subprotocol_.empty()) add_header(out, "Sec-WebSocket-Protocol", subprotocol_);
     out += "\r\n";
     on_hand_over_ = std::move(then);
     begin_answer(std::move(out), Then::hand_over);

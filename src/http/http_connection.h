@@ -72,6 +72,9 @@ public:
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
 
+    /// What was read from the stream before it came here. Once, before any turn of the loop.
+    void start(ByteSpan unread) { on_bytes(unread); }
+
     /// Told the time about once a second: closes what is too slow (408) or idle too long.
     void on_tick(MonotonicTime now);
 
@@ -83,7 +86,8 @@ public:
 
     /// Switches to WebSocket with the first of `subprotocols` that the client offers, in the
     /// client's order; `then` gets the stream once the 101 is written. Refuses what is not a
-    /// proper upgrade (400, 426) by itself. `request` is the one being answered.
+    /// proper upgrade (400, 426) by itself; without `subprotocols` none is needed. `request` is the
+    /// one being answered.
     void upgrade_to_websocket(const HttpRequest& request,
                               std::span<const std::string_view> subprotocols, OnHandOver then);
 

@@ -92,6 +92,7 @@ void EventLoop::run_turn(Microseconds sleep_max) {
     // exchange below is seen by everything that this turn looks at.
     state_.exchange(State::running);
     now_ = std::max(now_, clock_.monotonic());
+    ++turns_;
     if (hooks_.on_turn_begin) hooks_.on_turn_begin();
     const std::vector<Ready> ready = std::exchange(ready_, {});
     for (int i = 0; i < count; ++i) {

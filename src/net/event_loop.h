@@ -89,6 +89,8 @@ public:
     void stop() noexcept;
     [[nodiscard]] bool is_current() const noexcept;
 
+    /// How many turns have begun: tells one from the next.
+    [[nodiscard]] std::uint64_t turns() const noexcept { return turns_; }
     /// The time of this turn; read from the clock once a turn.
     [[nodiscard]] MonotonicTime now() const noexcept { return now_; }
 
@@ -139,6 +141,7 @@ private:
 
     Clock& clock_;
     MonotonicTime now_;
+    std::uint64_t turns_ = 0;
     TurnHooks hooks_;
     FileDescriptor epoll_;
     FileDescriptor wakeup_;

@@ -45,6 +45,26 @@ Failure<NetError> cannot_listen(const SocketAddress& address, const std::string&
     return Failure{NetError{code, std::move(message)}};
 }
 
+/// Takes a socket away that nobody listens on any more.
+Result<void, NetError> remove_left_socket(const std::string& path, const sockaddr_un& address) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return {};
+    if (!S_ISSOCK(status.st_mode)) {
+        return Failure{NetError{std::make_error_code(std::errc::file_exists),
+                                path + " is there and no socket; choose another path"}};
+    }
+    const FileDescriptor probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+        errno == EAGAIN) {
+        return Failure{NetError{std::make_error_code(std::errc::address_in_use),
+                                "the socket " + path +
+                                    " is in use; stop the program that listens on it, or choose "
+                                    "another path"}};
+    }
+    ::unlink(path.c_str());
+    return {};
+}
+
 }  // namespace
 
 Listener::Listener(EventLoop& loop, FileDescriptor socket, OnAccept on_accept)
@@ -66,6 +86,14 @@ Result<std::unique_ptr<Listener>, NetError> Listener::open(EventLoop& loop,
     if (address->family() == AF_INET6) {
         ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     }
+    if (!options.interface.empty() &&
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, options.interface.c_str(),
+                     static_cast<socklen_t>(options.interface.size())) != 0) {
+        const std::error_code code = last_error();
+        return Failure{NetError{code, "interface " + options.interface +
+                                          " cannot be listened on: " + code.message() +
+                                          "; `ip link` shows which there are"}};
+    }
     // Before listen: accepted sockets inherit them, and the window scale is fixed by then.
     set_socket_options(socket.get(), options.buffers);
     if (::bind(socket.get(), address->get(), address->size()) != 0 ||
@@ -82,7 +110,7 @@ Result<std::unique_ptr<Listener>, NetError> Listener::open(EventLoop& loop,
 
 Result<std::unique_ptr<Listener>, NetError> Listener::open_unix(EventLoop& loop,
                                                                 const std::string& path,
-                                                                OnAccept on_accept) {
+                                                                OnAccept on_accept, mode_t mode) {
     const auto failed = [&](const std::string& remedy) {
         const std::error_code code = last_error();
         return Failure{NetError{
@@ -92,16 +120,18 @@ Result<std::unique_ptr<Listener>, NetError> Listener::open_unix(EventLoop& loop,
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
-        return failed("choose a data folder with a path of less than " +
+        return failed("choose a folder with a path of less than " +
                       std::to_string(sizeof address.sun_path - 12) + " bytes");
     }
     path.copy(address.sun_path, path.size());
     FileDescriptor socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (!socket) return failed("too many files may be open");
-    ::unlink(path.c_str());
+    if (auto replaced = remove_left_socket(path, address); !replaced) {
+        return Failure{replaced.error()};
+    }
     // Nobody can connect before listen: the mode is right by then.
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-        ::chmod(path.c_str(), S_IRUSR | S_IWUSR) != 0 || ::listen(socket.get(), kBacklog) != 0) {
+        ::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), kBacklog) != 0) {
         return failed("may this user write to its folder?");
     }
     std::unique_ptr<Listener> listener{new Listener{loop, std::move(socket), std::move(on_accept)}};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,6 +31,8 @@ struct ListenOptions {
     std::string host;
     /// 0: the kernel picks one; see `port()`.
     std::uint16_t port = 0;
+    /// Its connections come in by this network interface alone; empty: by any.
+    std::string interface = {};
     /// Several processes or loops may then share the port; the caller probed that it was free.
     bool reuse_port = false;
     SocketBuffers buffers = {};
@@ -44,10 +48,11 @@ public:
     /// `on_accept` sets the stream's handler, or drops it; it may destroy the listener.
     [[nodiscard]] static Result<std::unique_ptr<Listener>, NetError> open(
         EventLoop& loop, const ListenOptions& options, OnAccept on_accept);
-    /// A Unix socket that only this user may connect to (mode 0600). A socket that was left at
-    /// `path` by a process that is gone is replaced; the caller made sure that none is alive.
+    /// A Unix socket with that mode. One that was left at `path` by a process that is gone is
+    /// replaced; one that somebody listens on is not, nor is any other file.
     [[nodiscard]] static Result<std::unique_ptr<Listener>, NetError> open_unix(
-        EventLoop& loop, const std::string& path, OnAccept on_accept);
+        EventLoop& loop, const std::string& path, OnAccept on_accept,
+        mode_t mode = S_IRUSR | S_IWUSR);
     ~Listener() override;
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;

@@ -11,31 +11,12 @@
 #include <cerrno>
 #include <utility>
 
-#include "base/assert.h"
 #include "net/socket_address.h"
 
 namespace firehose::net {
-namespace {
-
-bool is_would_block(int error_number) noexcept {
-    return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR;
-}
-
-/// The error that the socket has waiting, taken from it.
-std::error_code pending_error(int socket) noexcept {
-    int value = 0;
-    socklen_t size = sizeof value;
-    ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &value, &size);
-    return {value, std::system_category()};
-}
-
-}  // namespace
 
 TcpStream::TcpStream(EventLoop& loop, FileDescriptor socket, std::string peer_address)
-    : loop_(&loop), socket_(std::move(socket)), peer_address_(std::move(peer_address)) {
-    armed_events_ = EPOLLIN;
-    id_ = loop_->add(socket_.get(), armed_events_, *this);
-}
+    : SocketStream(loop, std::move(socket), std::move(peer_address), State::open) {}
 
 Result<std::unique_ptr<TcpStream>, NetError> TcpStream::connect(EventLoop& loop,
                                                                 const std::string& host,
@@ -59,11 +40,6 @@ Result<std::unique_ptr<TcpStream>, NetError> TcpStream::connect(EventLoop& loop,
     stream->state_ = State::connecting;
     stream->update_events();
     return stream;
-}
-
-TcpStream::~TcpStream() {
-    if (linger_timer_.serial != 0) loop_->cancel(linger_timer_);
-    if (loop_ != nullptr && loop_->is_registered(id_)) loop_->remove(id_, socket_.get());
 }
 
 std::size_t TcpStream::write(std::span<const ByteSpan> parts) {
@@ -100,63 +76,15 @@ std::size_t TcpStream::write(std::span<const ByteSpan> parts) {
     return taken;
 }
 
-void TcpStream::set_reading(bool enabled) {
-    is_reading_ = enabled;
-    if (loop_ != nullptr) update_events();
-}
-
 void TcpStream::shut_down() {
-    if (state_ != State::open && state_ != State::connecting) return;
-    state_ = State::lingering;
-    awaits_room_ = false;
-    ::shutdown(socket_.get(), SHUT_WR);
-    linger_timer_ = loop_->after(kLinger, [this] {
-        linger_timer_ = {};
-        close("closed by us; the peer did not close its side in time");
-    });
-    update_events();
+    if (state_ == State::open || state_ == State::connecting) linger(true);
 }
 
-void TcpStream::abort() {
-    if (state_ == State::closed) return;
-    const linger none{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    detach();
-}
-
-void TcpStream::release() {
-    FH_ASSERT(state_ == State::open || state_ == State::failed);
+FileDescriptor TcpStream::take_socket() {
+    if (state_ == State::closed) return {};
     loop_->remove(id_, socket_.get());
-    loop_ = nullptr;
-    id_ = {};
-}
-
-void TcpStream::adopt(EventLoop& loop) {
-    FH_ASSERT(loop_ == nullptr);
-    loop_ = &loop;
-    armed_events_ = 0;
-    id_ = loop_->add(socket_.get(), armed_events_, *this);
-    if (state_ == State::failed) loop_->mark_ready(id_, EPOLLERR);
-    update_events();
-}
-
-void TcpStream::on_events(std::uint32_t events) {
-    FH_ASSERT(handler_ != nullptr);
-    EventLoop& loop = *loop_;
-    const SourceId id = id_;
-    if (state_ == State::failed) return close(std::exchange(failure_, {}));
-    if ((events & EPOLLOUT) != 0 || state_ == State::connecting) on_room();
-    // The handler may have destroyed us, moved us, or stopped reading.
-    if (!loop.is_registered(id)) return;
-    if (state_ == State::lingering) return drain();
-    const bool is_over = (events & (EPOLLERR | EPOLLHUP)) != 0;
-    if (is_reading_ && ((events & EPOLLIN) != 0 || is_over)) return on_input(events);
-    // Reading is off, so what the peer sent before it went stays unread, and epoll would report
-    // the same for ever.
-    if (is_over) {
-        const std::error_code code = pending_error(socket_.get());
-        close(code ? "connection lost: " + code.message() : "the peer closed the connection");
-    }
+    state_ = State::closed;
+    return std::move(socket_);
 }
 
 void TcpStream::on_room() {
@@ -181,43 +109,6 @@ void TcpStream::on_input(std::uint32_t events) {
     if (!is_would_block(errno)) return close("connection lost: " + last_error().message());
     // Neither bytes nor an error, yet the loop reports one: it could not watch the socket.
     if ((events & EPOLLERR) != 0) close("connection dropped: the kernel cannot watch it");
-}
-
-void TcpStream::drain() {
-    const std::span<std::byte> buffer = loop_->read_buffer();
-    const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (received < 0 && is_would_block(errno)) return;
-    if (received <= 0) return close("closed by us");
-    drained_bytes_ += static_cast<std::size_t>(received);
-    if (drained_bytes_ > kLingerBytes) close("closed by us; the peer went on sending");
-}
-
-void TcpStream::update_events() {
-    if (state_ == State::failed || state_ == State::closed) return;
-    std::uint32_t events = 0;
-    if (is_reading_ || state_ == State::lingering) events |= EPOLLIN;
-    if (awaits_room_ || state_ == State::connecting) events |= EPOLLOUT;
-    if (events == armed_events_) return;
-    armed_events_ = events;
-    loop_->modify(id_, socket_.get(), events);
-}
-
-void TcpStream::fail_soon(std::string reason) {
-    state_ = State::failed;
-    failure_ = std::move(reason);
-    loop_->mark_ready(id_, EPOLLERR);
-}
-
-void TcpStream::close(const std::string& reason) {
-    detach();
-    handler_->on_closed(reason);
-}
-
-void TcpStream::detach() {
-    if (linger_timer_.serial != 0) loop_->cancel(std::exchange(linger_timer_, {}));
-    loop_->remove(id_, socket_.get());
-    socket_.reset();
-    state_ = State::closed;
 }
 
 }  // namespace firehose::net

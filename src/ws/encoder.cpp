@@ -45,6 +45,10 @@ void append_close(ByteBuffer& out, CloseCode code, std::string_view reason) {
     append(out, reason.substr(0, size));
 }
 
+void append_ping(ByteBuffer& out) {
+    append_frame_header(out, Opcode::ping, 0);
+}
+
 void append_pong(ByteBuffer& out, ByteSpan payload) {
     FH_ASSERT(payload.size() <= kControlMax);
     append_frame_header(out, Opcode::pong, payload.size());

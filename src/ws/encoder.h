@@ -31,6 +31,8 @@ inline void append_frame_header(ByteBuffer& out, Opcode opcode, std::uint64_t pa
 
 /// A close frame. `reason` is cut to 123 bytes, at a character's start.
 void append_close(ByteBuffer& out, CloseCode code, std::string_view reason);
+/// A ping without payload.
+void append_ping(ByteBuffer& out);
 /// A pong that answers a ping with `payload` (at most 125 bytes, asserted).
 void append_pong(ByteBuffer& out, ByteSpan payload);
 
