@@ -28,7 +28,9 @@ Result<void, std::string> Doors::open(const config::Listener& listener) {
                              .durability = bus_durability(settings_, listener.durability),
                              .allows_anonymous = listener.allow_anonymous,
                              .acl = &files_.acl(listener.acl_file),
-                             .authenticator = &files_.authenticator(listener.password_file)});
+                             .authenticator = &files_.authenticator(listener.password_file),
+                             .mount_point = listener.mount_point,
+                             .takes_client_id_from_user_name = listener.use_username_as_client_id});
     std::vector<std::string> hosts{listener.host};
     if (listener.host.empty()) hosts = {"0.0.0.0", "::"};
     for (const std::string& host : hosts) {

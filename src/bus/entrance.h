@@ -25,6 +25,9 @@ struct Entrance {
     bool allows_anonymous = true;
     const Acl* acl = nullptr;                // Never null once it is added.
     Authenticator* authenticator = nullptr;  // Likewise.
+    /// Before every topic of its clients, who never see it; not before the bus's own (`$...`).
+    std::string mount_point;
+    bool takes_client_id_from_user_name = false;
 };
 
 /// A stream that was accepted, with what is known of it.

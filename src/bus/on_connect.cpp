@@ -29,7 +29,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     if (!decoded) {
         return refuse_malformed(frame, decoded.error());
     }
-    const mqtt::Connect& connect = *decoded;
+    mqtt::Connect connect = *decoded;
     shard_.metrics_.connects_received.add();
     version_ = connect.version;
     encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
@@ -57,6 +57,9 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         limits_.session_expiry_max_s = 0;
         limits_.v311_session_expiry_s = 0;
     }
+    if (entrance_.takes_client_id_from_user_name) {
+        connect.client_id = connect.user_name.value_or("");
+    }
     if (const mqtt::ReasonCode problem = client_id_problem(connect);
         problem != mqtt::ReasonCode::success) {
         refuse(problem, "");
@@ -76,7 +79,12 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         return Flow::stop;
     }
     terms_ = std::move(*terms);
-    if (connect.will) pending_will_.arm(*connect.will);
+    if (connect.will) {
+        mqtt::Will will = *connect.will;
+        const std::string name = mounted_topic(mount_point_, will.topic);
+        will.topic = name;
+        pending_will_.arm(will);
+    }
     if (!has_user_name_) {
         if (entrance_.allows_anonymous) {
             accept();
@@ -99,6 +107,9 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
 /// What the operator does not allow a client to call itself, beyond the standard: success, or why.
 mqtt::ReasonCode MqttClient::client_id_problem(const mqtt::Connect& connect) const {
     const Settings& settings = shard_.settings();
+    if (entrance_.takes_client_id_from_user_name && !has_user_name_) {
+        return mqtt::ReasonCode::not_authorized;
+    }
     if (connect.client_id.empty() && !settings.allows_empty_client_id) {
         return mqtt::ReasonCode::client_identifier_not_valid;
     }

@@ -63,6 +63,21 @@ constexpr Option kListenerOptions[] = {
      .field = &at<&Listener::acl_file>,
      .doc = "Instead of `auth.acl_file`, for its clients.",
      .example = "\"/etc/firehose/acl\""},
+    {.key = "mount_point",
+     .type = Text{},
+     .value = "",
+     .max = 1'024,
+     .field = &at<&Listener::mount_point>,
+     .check = &mount_point_problem,
+     .doc =
+         "Stands before every topic of its clients, who do not see it: with `a/`, what they call "
+         "`b` is `a/b` for everybody else. They have no `$SYS`.",
+     .example = "\"tenant/\""},
+    {.key = "use_username_as_client_id",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Listener::use_username_as_client_id>,
+     .doc = "A client's id is its user name, whatever it says; who has no user name is refused."},
 };
 
 }  // namespace

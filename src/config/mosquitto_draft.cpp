@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "config/checks.h"
+
 namespace firehose::config {
 namespace {
 
@@ -99,6 +101,9 @@ void MosquittoDraft::check(const MosquittoListener& at) {
     }
     if (listener.family == Family::ipv6 && is_address(AF_INET, listener.host)) {
         fail_at(at, "has an IPv4 address and socket_domain ipv6");
+    }
+    if (std::string wrong = mount_point_problem(listener.mount_point); !wrong.empty()) {
+        fail_at(at, "has a mount_point that " + wrong, "the beginning of a topic");
     }
     const bool has_ca = !tls.ca_file.empty() || !tls.ca_path.empty();
     const bool judges = tls.require_certificate || tls.use_identity_as_username ||

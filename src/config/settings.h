@@ -52,6 +52,8 @@ struct Listener {
     bool allow_anonymous = true;
     std::string password_file;  // Empty, in a file: that of AuthSettings.
     std::string acl_file;       // Likewise.
+    std::string mount_point;    // Before every topic of its clients.
+    bool use_username_as_client_id = false;
 
     /// The defaults of listener_options.cpp.
     Listener();
