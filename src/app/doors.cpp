@@ -30,7 +30,8 @@ Result<void, std::string> Doors::open(const config::Listener& listener) {
                              .acl = &files_.acl(listener.acl_file),
                              .authenticator = &files_.authenticator(listener.password_file),
                              .mount_point = listener.mount_point,
-                             .takes_client_id_from_user_name = listener.use_username_as_client_id});
+                             .takes_client_id_from_user_name = listener.use_username_as_client_id,
+                             .qos_max = static_cast<mqtt::Qos>(listener.qos_max)});
     std::vector<std::string> hosts{listener.host};
     if (listener.host.empty()) hosts = {"0.0.0.0", "::"};
     for (const std::string& host : hosts) {

@@ -261,6 +261,24 @@ TEST_F(Mounted, AnInvalidFilterStaysInvalid) {
     EXPECT_THAT(inside.take_publishes(), IsEmpty());
 }
 
+// [MQTT-3.2.2-9] [MQTT-3.2.2-11]
+TEST(MosquittoHabits, AListenerMayServeALowerQos) {
+    Bus bus{mosquitto()};
+    Entrance& low = bus.shard.add_entrance({.name = "low",
+                                            .acl = &bus.acl,
+                                            .authenticator = &bus.authenticator,
+                                            .qos_max = Qos::at_most_once});
+    Peer reader{bus, Version::v5, low};
+    reader.connects("r").subscribes("a", Qos::exactly_once);
+    Peer outside{bus, Version::v5};
+    outside.connects("o").publishes("a", "1", Qos::at_least_once, 1);
+    const auto got = reader.take_publishes();
+    ASSERT_THAT(got, SizeIs(1));
+    EXPECT_EQ(got[0].qos, Qos::at_most_once);
+    reader.publishes("a", "2", Qos::at_least_once, 1);
+    EXPECT_TRUE(reader.wire().is_shut_down);
+}
+
 TEST(MosquittoHabits, AClientIdMayBeTheUserName) {
     Bus bus{mosquitto(), "pattern readwrite #\n"};
     Entrance& named = bus.shard.add_entrance({.name = "named",

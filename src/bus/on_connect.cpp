@@ -46,7 +46,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         .topic_alias_maximum = settings.topic_alias_maximum,
         .packet_bytes_max = settings.packet_bytes_max,
         .v31_client_id_max = settings.v31_client_id_max,
-        .qos_max = settings.qos_max,
+        .qos_max = std::min(settings.qos_max, entrance_.qos_max),
         .takes_retained = settings.takes_retained,
         .has_shared = may_share(),
     };

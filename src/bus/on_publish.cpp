@@ -14,7 +14,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         return hold_back(Hold::window);
     }
     const Settings& settings = shard_.settings();
-    if (publish.qos > settings.qos_max) {
+    if (publish.qos > limits_.qos_max) {
         return disconnect(mqtt::ReasonCode::qos_not_supported, "MQTT-3.2.2-11");
     }
     if (publish.retain && !settings.takes_retained) {

@@ -73,6 +73,14 @@ constexpr Option kListenerOptions[] = {
          "Stands before every topic of its clients, who do not see it: with `a/`, what they call "
          "`b` is `a/b` for everybody else. They have no `$SYS`.",
      .example = "\"tenant/\""},
+    {.key = "qos_max",
+     .type = Count{},
+     .value = 2,
+     .min = 0,
+     .max = 2,
+     .field = &at<&Listener::qos_max>,
+     .doc = "Highest QoS of its clients. MQTT 5 clients are told; who publishes at a higher one is "
+            "disconnected, and subscriptions are granted this one at most."},
     {.key = "use_username_as_client_id",
      .type = Bool{},
      .value = false,

@@ -139,6 +139,9 @@ TEST(MosquittoConf, HasMosquittosDefaults) {
     EXPECT_EQ(read.sys.interval, 10s);
     EXPECT_EQ(read.auth.without_acl_file, WithoutAclFile::readwrite);
     EXPECT_EQ(read.client_id.auto_prefix, "auto-");
+    EXPECT_EQ(read.subscribe.unknown_dollar, UnknownDollar::grant);
+    EXPECT_FALSE(settings("retain_available false\n").retain.is_available);
+    EXPECT_EQ(settings("listener 1\nmax_qos 1\n").listeners[0].qos_max, 1U);
     EXPECT_TRUE(read.listen.http.empty());
 }
 

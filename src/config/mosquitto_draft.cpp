@@ -26,6 +26,7 @@ MosquittoDraft::MosquittoDraft() {
     settings.listen.http.clear();
     settings.data = kDataFolder;
     settings.log.mode = LogMode::memory;
+    settings.subscribe.unknown_dollar = UnknownDollar::grant;
     settings.auth.without_acl_file = WithoutAclFile::readwrite;
     settings.session.anonymous = AnonymousSessions::standard;
     settings.session.key = SessionKey::client_id;
