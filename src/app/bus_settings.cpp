@@ -46,6 +46,8 @@ bus::Settings bus_settings(const config::Settings& s) {
         .session_restart_grace = s.session.restart_grace,
         .will_restart_grace = s.will.restart_grace,
         .v31_client_id_max = static_cast<std::uint16_t>(s.limits.v31_client_id_max),
+        .takes_retained = s.retain.is_available,
+        .grants_reserved_filters = s.subscribe.unknown_dollar == config::UnknownDollar::grant,
         .anonymous_sessions = s.session.anonymous == config::AnonymousSessions::standard
                                   ? bus::AnonymousSessions::standard
                                   : bus::AnonymousSessions::own,

@@ -92,7 +92,10 @@ Result<void, std::string> Doors::open(const config::Listener& listener) {
                              .allows_anonymous = listener.allow_anonymous,
                              .takes_users_from_certificates = user_name != Way::UserName::none,
                              .acl = &files_.acl(listener.acl_file),
-                             .authenticator = &files_.authenticator(listener.password_file)});
+                             .authenticator = &files_.authenticator(listener.password_file),
+                             .mount_point = listener.mount_point,
+                             .takes_client_id_from_user_name = listener.use_username_as_client_id,
+                             .qos_max = static_cast<mqtt::Qos>(listener.qos_max)});
     ways_.push_back(
         std::make_unique<Way>(Way{.name = listener.name,
                                   .speaks = listener.speaks,

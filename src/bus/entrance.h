@@ -10,6 +10,7 @@
 #include "bus/authenticator.h"
 #include "bus/peer.h"
 #include "bus/settings.h"
+#include "mqtt/types.h"
 
 /// What a listener means for the clients that come in by it, and what such a client brings along.
 ///
@@ -27,6 +28,10 @@ struct Entrance {
     bool takes_users_from_certificates = false;
     const Acl* acl = nullptr;                // Never null once it is added.
     Authenticator* authenticator = nullptr;  // Likewise.
+    /// Before every topic of its clients, who never see it; not before the bus's own (`$...`).
+    std::string mount_point;
+    bool takes_client_id_from_user_name = false;
+    mqtt::Qos qos_max = mqtt::Qos::exactly_once;  // Of publishes and deliveries; announced.
 };
 
 /// A stream that was accepted, with what is known of it.

@@ -202,6 +202,106 @@ TEST(MosquittoHabits, PayloadsAreBounded) {
     EXPECT_THAT(reader.take_payloads(), ElementsAre("123"));
 }
 
+/// The bus's own entrance, and one below a mount point.
+struct Mounted : ::testing::Test {
+    Bus bus{mosquitto()};
+    Entrance& below = bus.shard.add_entrance({.name = "below",
+                                              .acl = &bus.acl,
+                                              .authenticator = &bus.authenticator,
+                                              .mount_point = "m/"});
+};
+
+TEST_F(Mounted, ClientsSeeTheirOwnNamesOnly) {
+    Peer inside{bus, Version::v5, below};
+    Peer outside{bus, Version::v5};
+    inside.connects("i").subscribes("#").subscribes("$SYS/#");
+    outside.connects("o").subscribes("#");
+    inside.publishes("a", "1").publishes("$x", "not sent");
+    outside.publishes("m/b", "2").publishes("m", "not below").publishes("c", "elsewhere");
+    const auto seen = inside.take_publishes();
+    ASSERT_THAT(seen, SizeIs(2));
+    EXPECT_EQ(seen[0].topic, "a");
+    EXPECT_EQ(seen[1].topic, "b");
+    EXPECT_EQ(outside.take_publishes()[0].topic, "m/a");
+}
+
+TEST_F(Mounted, RetainedQueuedAndWillsAreBelowItToo) {
+    Peer outside{bus, Version::v5};
+    outside.connects("o").publishes("m/kept", "kept", Qos::at_most_once, 0, true);
+    Peer inside{bus, Version::v5, below};
+    inside.connects("i", true, kHour).subscribes("+", Qos::at_least_once);
+    const auto kept = inside.take_publishes();
+    ASSERT_THAT(kept, SizeIs(1));
+    EXPECT_EQ(kept[0].topic, "kept");
+    inside.vanishes();
+    outside.publishes("m/queued", "queued", Qos::at_least_once, 1);
+    Peer again{bus, Version::v5, below};
+    again.connects("i", false, kHour);
+    const auto queued = again.take_publishes();
+    ASSERT_THAT(queued, SizeIs(1));
+    EXPECT_EQ(queued[0].topic, "queued");
+    again.sends(mqtt::Unsubscribe{.packet_id = 9, .filters = {"+"}});
+    outside.publishes("m/queued", "nobody", Qos::at_least_once, 2);
+    EXPECT_THAT(again.take_publishes(), IsEmpty());
+
+    outside.subscribes("m/will");
+    Peer dying{bus, Version::v5, below};
+    dying.sends(Connect{.version = Version::v5,
+                        .client_id = "d",
+                        .will = mqtt::Will{.topic = "will", .payload = as_bytes("gone")}});
+    dying.vanishes();
+    EXPECT_THAT(outside.take_payloads(), ElementsAre("gone"));
+}
+
+TEST_F(Mounted, AnInvalidFilterStaysInvalid) {
+    Peer inside{bus, Version::v5, below};
+    inside.connects("i").subscribes("a/#/b").subscribes(std::string(65'535, 'a'));
+    Peer outside{bus, Version::v5};
+    outside.connects("o").publishes("m/a/x/b", "1");
+    EXPECT_THAT(inside.take_publishes(), IsEmpty());
+}
+
+// [MQTT-3.2.2-9] [MQTT-3.2.2-11]
+TEST(MosquittoHabits, AListenerMayServeALowerQos) {
+    Bus bus{mosquitto()};
+    Entrance& low = bus.shard.add_entrance({.name = "low",
+                                            .acl = &bus.acl,
+                                            .authenticator = &bus.authenticator,
+                                            .qos_max = Qos::at_most_once});
+    Peer reader{bus, Version::v5, low};
+    reader.connects("r").subscribes("a", Qos::exactly_once);
+    Peer outside{bus, Version::v5};
+    outside.connects("o").publishes("a", "1", Qos::at_least_once, 1);
+    const auto got = reader.take_publishes();
+    ASSERT_THAT(got, SizeIs(1));
+    EXPECT_EQ(got[0].qos, Qos::at_most_once);
+    reader.publishes("a", "2", Qos::at_least_once, 1);
+    EXPECT_TRUE(reader.wire().is_shut_down);
+}
+
+TEST(MosquittoHabits, AClientIdMayBeTheUserName) {
+    Bus bus{mosquitto(), "pattern readwrite #\n"};
+    Entrance& named = bus.shard.add_entrance({.name = "named",
+                                              .acl = &bus.acl,
+                                              .authenticator = &bus.authenticator,
+                                              .takes_client_id_from_user_name = true});
+    const auto connect = [](std::string_view id) {
+        return Connect{.version = Version::v5,
+                       .client_id = id,
+                       .user_name = "w",
+                       .password = as_bytes("right")};
+    };
+    Peer first{bus, Version::v5, named};
+    Peer second{bus, Version::v5, named};
+    first.sends(connect("one"));
+    second.sends(connect("two"));
+    EXPECT_TRUE(first.wire().is_shut_down);  // Taken over: both are "w".
+    Peer nameless{bus, Version::v5, named};
+    nameless.connects("id");
+    std::ignore = nameless.take();
+    EXPECT_EQ(nameless.connack_reason, ReasonCode::not_authorized);
+}
+
 TEST(MosquittoHabits, WithoutAnAclFileEverybodyMayPublish) {
     const Acl open = Acl::open();
     EXPECT_TRUE(open.may_read({}, "a"));

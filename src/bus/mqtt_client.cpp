@@ -26,7 +26,8 @@ MqttClient::MqttClient(Shard& shard, ConnectionId id, Incoming&& incoming)
       handshake_(shard.settings().connect_timeout),
       accepted_at_(shard.now()),
       pinged_at_(shard.now()),
-      durability_(incoming.entrance.durability) {
+      durability_(incoming.entrance.durability),
+      mount_point_(incoming.entrance.mount_point) {
     if (incoming.is_websocket) websocket_.emplace(ws::DecoderOptions{});
 }
 
@@ -47,7 +48,8 @@ bool MqttClient::wants_durable() const {
 }
 
 bool MqttClient::is_feedable() const {
-    return subscriptions().is_feedable();
+    // What a feed sends has topics as they are on the bus.
+    return subscriptions().is_feedable() && mount_point_.empty();
 }
 
 // Bytes to packets.
@@ -175,6 +177,12 @@ MqttClient::Flow MqttClient::dispatch(const mqtt::Frame& frame) {
         if (!decoded) return fail(decoded.error());
         return (this->*method)(*decoded);
     };
+    const auto with_names = [this](const auto& decoded, auto method) {
+        if (!decoded) return fail(decoded.error());
+        if (mount_point_.empty()) return (this->*method)(*decoded);
+        KeptNames kept;
+        return (this->*method)(mounted(mount_point_, *decoded, kept));
+    };
     switch (frame.type) {
         case PacketType::connect:
             return on_connect(frame);
@@ -187,9 +195,10 @@ MqttClient::Flow MqttClient::dispatch(const mqtt::Frame& frame) {
         case PacketType::pubrel:
             return with(mqtt::decode_ack(frame, version), &MqttClient::on_pubrel);
         case PacketType::subscribe:
-            return with(mqtt::decode_subscribe(frame, version), &MqttClient::on_subscribe);
+            return with_names(mqtt::decode_subscribe(frame, version), &MqttClient::on_subscribe);
         case PacketType::unsubscribe:
-            return with(mqtt::decode_unsubscribe(frame, version), &MqttClient::on_unsubscribe);
+            return with_names(mqtt::decode_unsubscribe(frame, version),
+                              &MqttClient::on_unsubscribe);
         case PacketType::pingreq: {
             const auto checked = mqtt::check_ping(frame);
             if (!checked) return fail(checked.error());

@@ -8,6 +8,7 @@
 #include "bus/authenticator.h"
 #include "bus/client.h"
 #include "bus/input_budget.h"
+#include "bus/mount_point.h"
 #include "bus/retained_view.h"
 #include "bus/session_store.h"
 #include "bus/settings.h"
@@ -176,6 +177,8 @@ private:
     };
     bool send_delivery(const PlacedRecord& placed, const session::Match& match, Copy copy);
     [[nodiscard]] bool put_publish(const PlacedRecord& placed, DeliveryOptions& options);
+    /// With the topic as the client knows it.
+    [[nodiscard]] bool put_named(const PlacedRecord& placed, DeliveryOptions& options);
     [[nodiscard]] bool set_expiry(const PlacedRecord& placed, DeliveryOptions& options) const;
     [[nodiscard]] bool fits_backlog(const PlacedRecord& placed) const;
     void take_from_backlog(const PlacedRecord& placed);
@@ -214,7 +217,8 @@ private:
     std::optional<session::InFlight> unsent_;                  // Waits for its record.
     std::deque<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
     std::optional<MonotonicTime> withheld_since_;
-    Durability durability_;  // The entrance's when it connected.
+    Durability durability_;    // The entrance's when it connected.
+    std::string mount_point_;  // Likewise.
     bool is_standard_ = false;
     bool session_present_ = false;
     bool wants_sys_ = false;

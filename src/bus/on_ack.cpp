@@ -47,6 +47,8 @@ Taken MqttClient::deliver(const PlacedRecord& placed) {
         .name = record.topic, .seq = placed.seq, .is_own = record.publisher == session_->publisher};
     if (!subscriptions().match(query, match)) return Taken::yes;
     if (!may_read(record.topic)) return Taken::yes;
+    // "m/#" covers "m", which has no name below the mount point "m/".
+    if (!record.topic.starts_with(mount_point_)) return Taken::yes;
     const bool is_upgraded = shard_.settings().upgrades_qos;
     const bool is_qos_0 = match.qos == mqtt::Qos::at_most_once ||
                           (record.qos == 0 && !is_upgraded);  // [MQTT-3.8.4-8]
@@ -115,6 +117,15 @@ bool MqttClient::send_delivery(const PlacedRecord& placed, const session::Match&
 
 /// Into own bytes, by its topic's alias where the client takes one. False: it is too large.
 bool MqttClient::put_publish(const PlacedRecord& placed, DeliveryOptions& options) {
+    if (!mount_point_.empty() && placed.record.topic.starts_with(mount_point_)) {
+        PlacedRecord seen = placed;
+        seen.record.topic.remove_prefix(mount_point_.size());
+        return put_named(seen, options);
+    }
+    return put_named(placed, options);
+}
+
+bool MqttClient::put_named(const PlacedRecord& placed, DeliveryOptions& options) {
     const auto use = outbound_aliases_.of(placed.record.topic);
     options.topic_alias = use.alias;
     options.omits_topic = use.is_known;
@@ -290,6 +301,7 @@ Taken MqttClient::send_retained(const RetainedView::Entry& entry,
     std::size_t size = 0;
     const auto record = log::decode_record(entry.record_bytes, size);
     if (!record || !may_read(record->topic)) return Taken::yes;
+    if (!record->topic.starts_with(mount_point_)) return Taken::yes;
     // What replaced it since the page was made has come live: no stale value follows it.
     if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return Taken::yes;
     session::Match match{.qos = wanted.options.qos};

@@ -29,7 +29,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     if (!decoded) {
         return refuse_malformed(frame, decoded.error());
     }
-    const mqtt::Connect& connect = *decoded;
+    mqtt::Connect connect = *decoded;
     shard_.metrics_.connects_received.add();
     version_ = connect.version;
     encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
@@ -46,7 +46,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         .topic_alias_maximum = settings.topic_alias_maximum,
         .packet_bytes_max = settings.packet_bytes_max,
         .v31_client_id_max = settings.v31_client_id_max,
-        .qos_max = settings.qos_max,
+        .qos_max = std::min(settings.qos_max, entrance_.qos_max),
         .takes_retained = settings.takes_retained,
         .has_shared = may_share(),
     };
@@ -56,6 +56,9 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         // An anonymous client owns no session on the server (rule **Home and hand-over**).
         limits_.session_expiry_max_s = 0;
         limits_.v311_session_expiry_s = 0;
+    }
+    if (entrance_.takes_client_id_from_user_name) {
+        connect.client_id = connect.user_name.value_or("");
     }
     if (const mqtt::ReasonCode problem = client_id_problem(connect);
         problem != mqtt::ReasonCode::success) {
@@ -76,7 +79,12 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         return Flow::stop;
     }
     terms_ = std::move(*terms);
-    if (connect.will) pending_will_.arm(*connect.will);
+    if (connect.will) {
+        mqtt::Will will = *connect.will;
+        const std::string name = mounted_topic(mount_point_, will.topic);
+        will.topic = name;
+        pending_will_.arm(will);
+    }
     if (entrance_.takes_users_from_certificates) {
         // What CONNECT says of user and password means nothing here.
         if (peer_.certificate_user) {
@@ -109,6 +117,9 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
 /// What the operator does not allow a client to call itself, beyond the standard: success, or why.
 mqtt::ReasonCode MqttClient::client_id_problem(const mqtt::Connect& connect) const {
     const Settings& settings = shard_.settings();
+    if (entrance_.takes_client_id_from_user_name && !has_user_name_) {
+        return mqtt::ReasonCode::not_authorized;
+    }
     if (connect.client_id.empty() && !settings.allows_empty_client_id) {
         return mqtt::ReasonCode::client_identifier_not_valid;
     }

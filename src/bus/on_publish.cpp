@@ -14,7 +14,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         return hold_back(Hold::window);
     }
     const Settings& settings = shard_.settings();
-    if (publish.qos > settings.qos_max) {
+    if (publish.qos > limits_.qos_max) {
         return disconnect(mqtt::ReasonCode::qos_not_supported, "MQTT-3.2.2-11");
     }
     if (publish.retain && !settings.takes_retained) {
@@ -25,6 +25,9 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     }
     const auto topic = aliases_->resolve(publish.topic, publish.topic_alias);
     if (!topic) return fail(topic.error());
+    std::string kept_name;
+    if (!mount_point_.empty()) kept_name = mounted_topic(mount_point_, *topic);
+    const std::string_view name = mount_point_.empty() ? *topic : kept_name;
     if (publish.qos == mqtt::Qos::exactly_once && inbound.has_unrecorded() &&
         shard_.takes_durable()) {
         // The PUBREL that freed this id comes before its next message in the log.
@@ -41,7 +44,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     }
     shard_.metrics_.publishes_received.add();
 
-    const mqtt::ReasonCode judged = judge(publish, *topic);
+    const mqtt::ReasonCode judged = judge(publish, name);
     if (judged != mqtt::ReasonCode::success) {
         shard_.metrics_.publishes_denied.add();
         if (publish.qos == mqtt::Qos::at_most_once) return Flow::next;
@@ -63,7 +66,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         .qos = static_cast<std::uint8_t>(publish.qos),
         .retain = publish.retain,
         .payload_is_utf8 = Shard::is_text(publish.payload),
-        .topic = *topic,
+        .topic = name,
         .properties = mqtt::without_alias(publish.properties, kept_properties),
         .payload = publish.payload,
         .publisher = session_->publisher,
@@ -97,6 +100,7 @@ void MqttClient::refuse_publish(const mqtt::Publish& publish) {
 mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_view topic) {
     // Rule **Names beginning with $**: what is ours is not published by clients.
     if (topic.starts_with('$')) return mqtt::ReasonCode::topic_name_invalid;
+    if (topic.size() > kTopicBytesMax) return mqtt::ReasonCode::topic_name_invalid;  // Mounted.
     if (topic::level_count(topic) > shard_.settings().topic_levels_max) {
         return mqtt::ReasonCode::topic_name_invalid;
     }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "bus/mqtt_client.h"
 #include "bus/shard.h"
 #include "topic/topic_filter.h"
@@ -29,7 +31,7 @@ mqtt::ReasonCode MqttClient::subscribe_shared(const mqtt::Subscribe::Entry& entr
         return mqtt::ReasonCode::quota_exceeded;
     }
     mqtt::SubscriptionOptions options = entry.options;
-    options.qos = std::min(options.qos, settings.qos_max);  // [MQTT-4.8.2-3]
+    options.qos = std::min(options.qos, limits_.qos_max);  // [MQTT-4.8.2-3]
     shares[filter] = {.options = options, .id = id};
     if (is_new) shard_.metrics_.subscriptions.add();
     return static_cast<mqtt::ReasonCode>(options.qos);

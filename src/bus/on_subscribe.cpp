@@ -97,7 +97,7 @@ mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, 
         return mqtt::ReasonCode::quota_exceeded;
     }
     mqtt::SubscriptionOptions options = entry.options;
-    options.qos = std::min(options.qos, settings.qos_max);  // [MQTT-3.8.4-7]
+    options.qos = std::min(options.qos, limits_.qos_max);  // [MQTT-3.8.4-7]
     const bool is_new = subscriptions.add(
         filter, {.options = options, .id = id, .from_seq = shard_.tail_position()});
     if (is_new) shard_.metrics_.subscriptions.add();

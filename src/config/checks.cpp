@@ -61,6 +61,12 @@ std::string host_problem(std::string_view text) {
     return plain && !text.starts_with('-') ? "" : "is not a host name or an address";
 }
 
+std::string mount_point_problem(std::string_view text) {
+    if (has_control(text)) return "has a control character";
+    if (text.starts_with('$')) return "begins with $";
+    return text.find_first_of("+#") != std::string_view::npos ? "has a wildcard" : "";
+}
+
 std::string client_id_problem(std::string_view text) {
     return has_control(text) ? "has a control character" : "";
 }

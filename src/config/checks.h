@@ -19,6 +19,8 @@ namespace firehose::config {
 [[nodiscard]] std::string optional_name_problem(std::string_view text);
 /// A host name or address: no spaces, no leading dash.
 [[nodiscard]] std::string host_problem(std::string_view text);
+/// The beginning of topics: no wildcard, not below `$`.
+[[nodiscard]] std::string mount_point_problem(std::string_view text);
 /// The beginning of client ids: text without control characters.
 [[nodiscard]] std::string client_id_problem(std::string_view text);
 /// An IP address, or a network of them: "10.0.0.0/8".

@@ -180,6 +180,29 @@ constexpr Option kListenerOptions[] = {
      .field = &at<&Listener::acl_file>,
      .doc = "Instead of `auth.acl_file`, for its clients.",
      .example = "\"/etc/firehose/acl\""},
+    {.key = "mount_point",
+     .type = Text{},
+     .value = "",
+     .max = 1'024,
+     .field = &at<&Listener::mount_point>,
+     .check = &mount_point_problem,
+     .doc =
+         "Stands before every topic of its clients, who do not see it: with `a/`, what they call "
+         "`b` is `a/b` for everybody else. They have no `$SYS`.",
+     .example = "\"tenant/\""},
+    {.key = "qos_max",
+     .type = Count{},
+     .value = 2,
+     .min = 0,
+     .max = 2,
+     .field = &at<&Listener::qos_max>,
+     .doc = "Highest QoS of its clients. MQTT 5 clients are told; who publishes at a higher one is "
+            "disconnected, and subscriptions are granted this one at most."},
+    {.key = "use_username_as_client_id",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Listener::use_username_as_client_id>,
+     .doc = "A client's id is its user name, whatever it says; who has no user name is refused."},
 };
 
 constexpr Option kCertificateOptions[] = {

@@ -76,7 +76,7 @@ TEST(MosquittoConf, WithAListenerIsForThoseWithAPassword) {
     EXPECT_THAT(listeners("listener 1883\nlistener_allow_anonymous true\nlistener 1884\n"),
                 ElementsAre("*:1883 mqtt anonymous", "*:1884 mqtt"));
     EXPECT_THAT(listeners("listener 1883\nsocket_domain ipv4\nlistener 1884\nsocket_domain ipv6\n"),
-                ElementsAre("0.0.0.0:1883 mqtt", "[::]:1884 mqtt"));
+                ElementsAre("*:1883 mqtt", "*:1884 mqtt"));
 }
 
 TEST(MosquittoConf, PortOpensTheDefaultListener) {
@@ -139,6 +139,9 @@ TEST(MosquittoConf, HasMosquittosDefaults) {
     EXPECT_EQ(read.sys.interval, 10s);
     EXPECT_EQ(read.auth.without_acl_file, WithoutAclFile::readwrite);
     EXPECT_EQ(read.client_id.auto_prefix, "auto-");
+    EXPECT_EQ(read.subscribe.unknown_dollar, UnknownDollar::grant);
+    EXPECT_FALSE(settings("retain_available false\n").retain.is_available);
+    EXPECT_EQ(settings("listener 1\nmax_qos 1\n").listeners[0].qos_max, 1U);
     EXPECT_TRUE(read.listen.http.empty());
 }
 
@@ -171,6 +174,50 @@ TEST(MosquittoConf, SaysTheNearestNameAndEveryProblemAtOnce) {
     EXPECT_EQ(all[0].line, 1U);
     EXPECT_EQ(all[2].line, 3U);
     EXPECT_EQ(to_string(all[3]), "m.conf:4: xyzzy: is no known option");
+}
+
+TEST(MosquittoConf, TakesTlsOfAListener) {
+    const Settings read = settings(
+        "listener 8883\ncafile /ca.crt\ncertfile /s.crt\nkeyfile /s.key\n"
+        "require_certificate false\n"
+        "listener 8884\ncapath /ca\ncertfile /s.crt\nkeyfile /s.key\ncrlfile /crl\n"
+        "use_identity_as_username true\ntls_version tlsv1.3\nciphers A\nciphers_tls1.3 B\n");
+    ASSERT_THAT(read.listeners, SizeIs(2));
+    EXPECT_EQ(read.listeners[0].tls.cert_file, "/s.crt");
+    EXPECT_EQ(read.listeners[0].tls.ca_file, "");  // Nobody is asked for a certificate.
+    const TlsSettings& tls = read.listeners[1].tls;
+    EXPECT_EQ(tls.ca_path, "/ca");
+    EXPECT_EQ(tls.crl_file, "/crl");
+    EXPECT_EQ(tls.min_version, TlsVersion::tls_1_3);
+    EXPECT_EQ(tls.ciphers, "A");
+    EXPECT_EQ(tls.ciphersuites, "B");
+    EXPECT_TRUE(tls.use_identity_as_username);
+    struct Row {
+        const char* options;
+        const char* problem;
+    };
+    for (const Row& row :
+         {Row{"cafile /c\n", "without certfile"}, Row{"certfile /c\n", "one of certfile"},
+          Row{"require_certificate true\n", "without certfile"},
+          Row{"certfile /c\nkeyfile /k\nrequire_certificate true\n", "trusts nobody"},
+          Row{"certfile /c\nkeyfile /k\ntls_version tlsv1.1\n", "is too old"},
+          Row{"psk_hint h\n", "later release"}}) {
+        EXPECT_THAT(error("listener 8883\n" + std::string{row.options}), HasSubstr(row.problem));
+    }
+}
+
+TEST(MosquittoConf, TakesUnixSocketsProxiesAndOrigins) {
+    const Settings read = settings(
+        "listener 0 /run/m.sock\nlistener 1884\nenable_proxy_protocol 2\nbind_interface eth0\n"
+        "listener 80\nprotocol websockets\nwebsockets_origin https://a.example\n"
+        "websockets_origin https://b.example\nsocket_domain ipv6\n");
+    ASSERT_THAT(read.listeners, SizeIs(3));
+    EXPECT_EQ(read.listeners[0].path, "/run/m.sock");
+    EXPECT_EQ(read.listeners[1].proxy_protocol, ProxyHeader::v2);
+    EXPECT_EQ(read.listeners[1].interface, "eth0");
+    EXPECT_THAT(read.listeners[2].origins, ElementsAre("https://a.example", "https://b.example"));
+    EXPECT_EQ(read.listeners[2].family, Family::ipv6);
+    EXPECT_THAT(error("listener 0\n"), HasSubstr("0 needs the path of a Unix socket"));
 }
 
 TEST(MosquittoConf, TakesDurationsOfSessions) {

@@ -25,6 +25,7 @@ Such a file stands for mosquitto's habits, where this program's own differ:
 | a session belongs to a user and a client id | to a client id alone (`session.key`) |
 | anonymous clients have sessions of their own connection | as the standard has it (`session.anonymous`) |
 | without an ACL file everybody reads, nobody publishes | everybody does both (`auth.without_acl_file`) |
+| a subscription below an unknown `$` is refused | granted; nothing comes (`subscribe.unknown_dollar`) |
 | a session that comes back is given all it missed | its oldest 1000 messages (`session.queued_max`) |
 | sessions expire after at most 7 days | never (`session.expiry_max`) |
 | Receive Maximum 64 | 20 (`session.receive_maximum`) |

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "config/checks.h"
+
 namespace firehose::config {
 namespace {
 
@@ -24,6 +26,7 @@ MosquittoDraft::MosquittoDraft() {
     settings.listen.http.clear();
     settings.data = kDataFolder;
     settings.log.mode = LogMode::memory;
+    settings.subscribe.unknown_dollar = UnknownDollar::grant;
     settings.auth.without_acl_file = WithoutAclFile::readwrite;
     settings.session.anonymous = AnonymousSessions::standard;
     settings.session.key = SessionKey::client_id;
@@ -68,8 +71,8 @@ void MosquittoDraft::begin_listener(std::uint16_t port, std::string_view where) 
     added.line = line;
     added.begun_by = name;
     added.is_open = true;
-    added.port = port;
-    (port == 0 ? added.path : added.host) = where;
+    added.settings.port = port == 0 ? kMqttPort : port;  // A path stands for itself.
+    (port == 0 ? added.settings.path : added.settings.host) = where;
     current = listeners.size() - 1;
 }
 
@@ -91,50 +94,43 @@ void MosquittoDraft::fail_at(const MosquittoListener& at, std::string problem,
     errors.push_back({at.file, at.line, at.begun_by, std::move(problem), std::move(allowed)});
 }
 
-void MosquittoDraft::check_tls(const MosquittoListener& at) {
-    const MosquittoTls& tls = at.tls;
-    if (tls == MosquittoTls{}) return;
-    if (tls.cert_file.empty() != tls.key_file.empty()) {
-        return fail_at(at, "has one of certfile and keyfile", "both, or neither");
-    }
-    if (tls.cert_file.empty()) {
-        return fail_at(at, "has TLS options without certfile and keyfile", "both of them as well");
-    }
-    const bool has_ca = !tls.ca_file.empty() || !tls.ca_path.empty();
-    if (tls.require_certificate && !has_ca) {
-        return fail_at(at, "has require_certificate and nobody to trust", "cafile or capath");
-    }
-    const bool uses_name = tls.use_identity_as_username || tls.use_subject_as_username;
-    if (uses_name && !tls.require_certificate) {
-        fail_at(at, "takes the user name from a certificate that it does not require",
-                "require_certificate true");
-    }
-}
-
 void MosquittoDraft::check(const MosquittoListener& at) {
-    if (at.family == MosquittoFamily::v4 && is_address(AF_INET6, at.host)) {
+    const Listener& listener = at.settings;
+    const TlsSettings& tls = listener.tls;
+    if (listener.family == Family::ipv4 && is_address(AF_INET6, listener.host)) {
         fail_at(at, "has an IPv6 address and socket_domain ipv4");
     }
-    if (at.family == MosquittoFamily::v6 && is_address(AF_INET, at.host)) {
+    if (listener.family == Family::ipv6 && is_address(AF_INET, listener.host)) {
         fail_at(at, "has an IPv4 address and socket_domain ipv6");
     }
-    check_tls(at);
-    const char* later = at.tls != MosquittoTls{}       ? "has TLS options"
-                        : !at.path.empty()             ? "is a Unix socket"
-                        : at.proxy_version != 0        ? "expects a PROXY header"
-                        : at.use_username_as_client_id ? "takes client ids from user names"
-                                                       : nullptr;
-    if (later != nullptr) fail_at(at, std::string{later} + ", which comes with a later release");
+    if (std::string wrong = mount_point_problem(listener.mount_point); !wrong.empty()) {
+        fail_at(at, "has a mount_point that " + wrong, "the beginning of a topic");
+    }
+    const bool has_ca = !tls.ca_file.empty() || !tls.ca_path.empty();
+    const bool judges = tls.require_certificate || tls.use_identity_as_username ||
+                        tls.use_subject_as_username || !tls.crl_file.empty();
+    const bool is_behind_proxy = listener.proxy_protocol != ProxyHeader::off;
+    if (tls.cert_file.empty() != tls.key_file.empty()) {
+        fail_at(at, "has one of certfile and keyfile", "both, or neither");
+    } else if (tls.cert_file.empty() && (has_ca || (judges && !is_behind_proxy))) {
+        fail_at(at, "has TLS options without certfile and keyfile", "both of them as well");
+    } else if (judges && !has_ca && !is_behind_proxy) {
+        fail_at(at, "judges clients' certificates and trusts nobody", "cafile or capath");
+    } else if (tls.use_identity_as_username && tls.use_subject_as_username) {
+        fail_at(at, "takes user names from identity and subject", "one of them");
+    }
 }
 
 void MosquittoDraft::open(const MosquittoListener& from, bool is_local_only) {
     check(from);
-    Listener& to = settings.listeners.emplace_back();
-    to.host = from.host;
-    if (from.host.empty() && from.family == MosquittoFamily::v4) to.host = "0.0.0.0";
-    if (from.host.empty() && from.family == MosquittoFamily::v6) to.host = "::";
-    to.port = from.port;
-    to.speaks = from.is_websockets ? Speaks::websockets : Speaks::mqtt;
+    Listener& to = settings.listeners.emplace_back(from.settings);
+    TlsSettings& tls = to.tls;
+    if (!tls.require_certificate && !tls.use_identity_as_username && !tls.use_subject_as_username) {
+        // mosquitto asks clients for no certificate then; with these files we would.
+        tls.ca_file.clear();
+        tls.ca_path.clear();
+        tls.crl_file.clear();
+    }
     to.allow_anonymous =
         from.security.allow_anonymous.value_or(security.allow_anonymous.value_or(is_local_only));
     to.password_file = from.security.password_file;
@@ -144,15 +140,16 @@ void MosquittoDraft::open(const MosquittoListener& from, bool is_local_only) {
 /// mosquitto's local-only mode: what the file says of the default listener holds for it, and
 /// nobody elsewhere reaches it.
 void MosquittoDraft::open_local_only(const std::vector<std::uint16_t>& ports) {
-    const bool has_v4 = default_listener.family != MosquittoFamily::v6;
-    const bool has_v6 = default_listener.family != MosquittoFamily::v4;
+    const bool has_v4 = default_listener.settings.family != Family::ipv6;
+    const bool has_v6 = default_listener.settings.family != Family::ipv4;
     for (const std::uint16_t port : ports.empty() ? std::vector{kMqttPort} : ports) {
         for (const char* host : {"127.0.0.1", "::1"}) {
             const bool is_v6 = host[0] == ':';
             if (is_v6 ? !has_v6 : !has_v4) continue;
             MosquittoListener local = default_listener;
-            local.host = host;
-            local.port = port;
+            local.settings.family = Family::any;
+            local.settings.host = host;
+            local.settings.port = port;
             open(local, true);
         }
     }
@@ -198,7 +195,6 @@ void MosquittoDraft::finish(const std::vector<std::uint16_t>& ports) {
         notes.push_back({file, 0, "-p", "counts only if the file has no listener", ""});
     }
     if (default_listener.is_open) {
-        if (default_listener.port == 0) default_listener.port = kMqttPort;
         open(default_listener, false);
     } else if (default_listener.line != 0) {
         // mosquitto would open port 1883 for it, to the world.

@@ -27,39 +27,14 @@ struct MosquittoSecurity {
     std::string auto_id_prefix;
 };
 
-struct MosquittoTls {
-    std::string cert_file;
-    std::string key_file;
-    std::string ca_file;
-    std::string ca_path;
-    std::string crl_file;
-    std::string ciphers;
-    std::string ciphersuites;
-    bool needs_v1_3 = false;
-    bool require_certificate = false;
-    bool use_identity_as_username = false;
-    bool use_subject_as_username = false;
-
-    friend bool operator==(const MosquittoTls&, const MosquittoTls&) = default;
-};
-
-enum class MosquittoFamily : std::uint8_t { any, v4, v6 };
-
 /// One `listener`, or the default one (`port`, and listener options before the first `listener`).
 struct MosquittoListener {
     std::string file;
     std::size_t line = 0;  // Of the option that began it.
     std::string begun_by;  // That option.
     bool is_open = false;  // `listener`, `port` or `bind_address` was given.
-    std::string host;      // A name or an address; empty: any.
-    std::uint16_t port = 0;
-    std::string path;  // A Unix socket's.
-    MosquittoFamily family = MosquittoFamily::any;
-    bool is_websockets = false;
     std::optional<std::uint64_t> topic_alias_max;
-    std::uint64_t proxy_version = 0;
-    bool use_username_as_client_id = false;
-    MosquittoTls tls;
+    Listener settings;  // What needs no second look.
     MosquittoSecurity security;
 };
 
@@ -104,7 +79,6 @@ private:
     void finish_security();
     void fail_at(const MosquittoListener& listener, std::string problem, std::string allowed = "");
     void check(const MosquittoListener& listener);
-    void check_tls(const MosquittoListener& listener);
     void open(const MosquittoListener& listener, bool is_local_only);
     void open_local_only(const std::vector<std::uint16_t>& ports);
 

@@ -152,27 +152,27 @@ constexpr MosquittoOption kOptions[] = {
      .take =
          [](Draft& d, const Given& g) {
              d.begin_default();
-             d.default_listener.host = g.text;
+             d.default_listener.settings.host = g.text;
          },
      .doc = "Address of the default listener, see `port`. A name must have a numeric address when "
             "the file is read."},
     {.name = "bind_interface",
      .scope = kListener,
-     .fate = kRefused,
-     .doc = "Sockets are bound to addresses: give the interface's address after the port of "
-            "`listener`."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.interface = g.text; },
+     .doc = "`interface` of the listener."},
     {.name = "cafile",
      .scope = kListener,
-     .take = [](Draft& d, const Given& g) { d.listener().tls.ca_file = g.text; },
-     .doc = "`tls.ca_file` of the listener."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.tls.ca_file = g.text; },
+     .doc = "`ca_file` of the listener, where clients must have a certificate or are named by it; "
+            "else it means nothing, as in mosquitto."},
     {.name = "capath",
      .scope = kListener,
-     .take = [](Draft& d, const Given& g) { d.listener().tls.ca_path = g.text; },
-     .doc = "`tls.ca_path` of the listener."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.tls.ca_path = g.text; },
+     .doc = "`ca_path` of the listener, see `cafile`."},
     {.name = "certfile",
      .scope = kListener,
-     .take = [](Draft& d, const Given& g) { d.listener().tls.cert_file = g.text; },
-     .doc = "`tls.cert_file` of the listener; needs `keyfile`."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.tls.cert_file = g.text; },
+     .doc = "`cert_file` of the listener; needs `keyfile`."},
     {.name = "check_retain_source",
      .kind = Flag{},
      .fate = kNoted,
@@ -180,12 +180,12 @@ constexpr MosquittoOption kOptions[] = {
             "retained message stays although its publisher lost the right since."},
     {.name = "ciphers",
      .scope = kListener,
-     .take = [](Draft& d, const Given& g) { d.listener().tls.ciphers = g.text; },
-     .doc = "`tls.ciphers` of the listener, for TLS 1.2."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.tls.ciphers = g.text; },
+     .doc = "`ciphers` of the listener, for TLS 1.2."},
     {.name = "ciphers_tls1.3",
      .scope = kListener,
-     .take = [](Draft& d, const Given& g) { d.listener().tls.ciphersuites = g.text; },
-     .doc = "`tls.ciphersuites` of the listener, for TLS 1.3."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.tls.ciphersuites = g.text; },
+     .doc = "`ciphersuites` of the listener, for TLS 1.3."},
     {.name = "clientid_prefixes",
      .take = [](Draft& d, const Given& g) { d.settings.client_id.prefix = g.text; },
      .doc = "`client_id.prefix`: other client ids are refused."},
@@ -195,8 +195,8 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "Connections are logged at level `debug` only."},
     {.name = "crlfile",
      .scope = kListener,
-     .take = [](Draft& d, const Given& g) { d.listener().tls.crl_file = g.text; },
-     .doc = "`tls.crl_file` of the listener."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.tls.crl_file = g.text; },
+     .doc = "`crl_file` of the listener, see `cafile`."},
     {.name = "dhparamfile",
      .scope = kListener,
      .kind = Anything{},
@@ -222,9 +222,12 @@ constexpr MosquittoOption kOptions[] = {
      .kind = Number{.min = 1, .max = 2},
      .take =
          [](Draft& d, const Given& g) {
-             d.listener().proxy_version = static_cast<std::uint64_t>(g.number);
+             d.listener().settings.proxy_protocol =
+                 g.number == 1 ? ProxyHeader::v1 : ProxyHeader::v2;
+             d.note("headers are believed from firehose_net.trusted_proxies only");
          },
-     .doc = "`proxy_protocol` of the listener."},
+     .doc = "`proxy_protocol` of the listener. Headers are believed only from networks that "
+            "`firehose_net.trusted_proxies` names; mosquitto believes everybody."},
     {.name = "global_max_clients",
      .kind = Number{},
      .fate = kNoted,
@@ -248,8 +251,8 @@ constexpr MosquittoOption kOptions[] = {
             "letter, a capital before its small letter. In the main file only."},
     {.name = "keyfile",
      .scope = kListener,
-     .take = [](Draft& d, const Given& g) { d.listener().tls.key_file = g.text; },
-     .doc = "`tls.key_file` of the listener; needs `certfile`."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.tls.key_file = g.text; },
+     .doc = "`key_file` of the listener; needs `certfile`."},
     {.name = "listener",
      .kind = Number{.min = 0, .max = 65'535},
      .take = [](Draft& d,
@@ -318,9 +321,9 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "`limits.packet_bytes_max`, default 2,000,000. 0: 16 MiB, the most this bus takes."},
     {.name = "max_qos",
      .scope = kListener,
-     .kind = Number{.min = 2, .max = 2},
-     .fate = kNoted,
-     .doc = "Every QoS is served; a lower bound comes with a later release."},
+     .kind = Number{.min = 0, .max = 2},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.qos_max = from_zero(g.number); },
+     .doc = "`qos_max` of the listener."},
     {.name = "max_queued_bytes",
      .kind = Number{},
      .take = [](Draft& d,
@@ -342,9 +345,9 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "What is sent to clients has whole topics: it is shared among them."},
     {.name = "maximum_qos",
      .scope = kListener,
-     .kind = Number{.min = 2, .max = 2},
-     .fate = kNoted,
-     .doc = "Every QoS is served; a lower bound comes with a later release."},
+     .kind = Number{.min = 0, .max = 2},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.qos_max = from_zero(g.number); },
+     .doc = "See `max_qos`."},
     {.name = "memory_limit",
      .kind = Number{.min = 0, .max = std::numeric_limits<std::int64_t>::max()},
      .fate = kNoted,
@@ -358,8 +361,8 @@ constexpr MosquittoOption kOptions[] = {
             "0: no bound but `max_packet_size`."},
     {.name = "mount_point",
      .scope = kListener,
-     .fate = kRefused,
-     .doc = "Topics are the same at every listener; it comes with a later release."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.mount_point = g.text; },
+     .doc = "`mount_point` of the listener."},
     {.name = "packet_buffer_size",
      .kind = Number{.min = 0, .max = 65'535},
      .fate = kNoted,
@@ -406,7 +409,7 @@ constexpr MosquittoOption kOptions[] = {
      .take =
          [](Draft& d, const Given& g) {
              d.begin_default();
-             d.default_listener.port = static_cast<std::uint16_t>(g.number);
+             d.default_listener.settings.port = static_cast<std::uint64_t>(g.number);
          },
      .doc = "Opens the default listener, to which the listener options before the first "
             "`listener` belong."},
@@ -416,7 +419,8 @@ constexpr MosquittoOption kOptions[] = {
      .take =
          [](Draft& d, const Given& g) {
              if (g.word == "http_api") return d.fail("is not served here", "mqtt or websockets");
-             d.listener().is_websockets = g.word == "websockets";
+             d.listener().settings.speaks =
+                 g.word == "websockets" ? Speaks::websockets : Speaks::mqtt;
          },
      .doc = "`speaks` of the listener: `mqtt` (default) or `websockets`."},
     {.name = "proxy_protocol_v2_require_tls",
@@ -434,15 +438,13 @@ constexpr MosquittoOption kOptions[] = {
     {.name = "require_certificate",
      .scope = kListener,
      .kind = Flag{},
-     .take = [](Draft& d, const Given& g) { d.listener().tls.require_certificate = g.flag; },
-     .doc = "`tls.require_certificate` of the listener; needs `cafile` or `capath`."},
+     .take = [](Draft& d,
+                const Given& g) { d.listener().settings.tls.require_certificate = g.flag; },
+     .doc = "`require_certificate` of the listener; needs `cafile` or `capath`."},
     {.name = "retain_available",
      .kind = Flag{},
-     .take =
-         [](Draft& d, const Given& g) {
-             if (!g.flag) d.fail("must be true", "true: retained messages are always taken");
-         },
-     .doc = "Only `true`."},
+     .take = [](Draft& d, const Given& g) { d.settings.retain.is_available = g.flag; },
+     .doc = "`retain.available`, default `true`."},
     {.name = "retain_expiry_interval",
      .kind = Number{.min = 1},
      .fate = kRefused,
@@ -465,9 +467,9 @@ constexpr MosquittoOption kOptions[] = {
      .kind = Words{kFamilies},
      .take =
          [](Draft& d, const Given& g) {
-             d.listener().family = g.word == "ipv4" ? MosquittoFamily::v4 : MosquittoFamily::v6;
+             d.listener().settings.family = g.word == "ipv4" ? Family::ipv4 : Family::ipv6;
          },
-     .doc = "Leaves out the listener's addresses of the other family."},
+     .doc = "`family` of the listener."},
     {.name = "store_clean_interval",
      .kind = Anything{},
      .fate = kNoted,
@@ -499,9 +501,10 @@ constexpr MosquittoOption kOptions[] = {
      .take =
          [](Draft& d, const Given& g) {
              if (g.word == "tlsv1.1") return d.fail("is too old", "tlsv1.2 or tlsv1.3");
-             d.listener().tls.needs_v1_3 = g.word == "tlsv1.3";
+             d.listener().settings.tls.min_version =
+                 g.word == "tlsv1.3" ? TlsVersion::tls_1_3 : TlsVersion::tls_1_2;
          },
-     .doc = "`tls.min_version` of the listener: `tlsv1.2` (default) or `tlsv1.3`."},
+     .doc = "`tls_version_min` of the listener: `tlsv1.2` (default) or `tlsv1.3`."},
     {.name = "trace_level",
      .kind = Anything{},
      .fate = kNoted,
@@ -517,17 +520,20 @@ constexpr MosquittoOption kOptions[] = {
     {.name = "use_identity_as_username",
      .scope = kListener,
      .kind = Flag{},
-     .take = [](Draft& d, const Given& g) { d.listener().tls.use_identity_as_username = g.flag; },
-     .doc = "`tls.use_identity_as_username` of the listener; needs `require_certificate`."},
+     .take = [](Draft& d,
+                const Given& g) { d.listener().settings.tls.use_identity_as_username = g.flag; },
+     .doc = "`use_identity_as_username` of the listener; needs `cafile` or `capath`."},
     {.name = "use_subject_as_username",
      .scope = kListener,
      .kind = Flag{},
-     .take = [](Draft& d, const Given& g) { d.listener().tls.use_subject_as_username = g.flag; },
-     .doc = "`tls.use_subject_as_username` of the listener; needs `require_certificate`."},
+     .take = [](Draft& d,
+                const Given& g) { d.listener().settings.tls.use_subject_as_username = g.flag; },
+     .doc = "`use_subject_as_username` of the listener; needs `cafile` or `capath`."},
     {.name = "use_username_as_clientid",
      .scope = kListener,
      .kind = Flag{},
-     .take = [](Draft& d, const Given& g) { d.listener().use_username_as_client_id = g.flag; },
+     .take = [](Draft& d,
+                const Given& g) { d.listener().settings.use_username_as_client_id = g.flag; },
      .doc = "`use_username_as_client_id` of the listener."},
     {.name = "user",
      .fate = kNoted,
@@ -542,9 +548,8 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "One log level holds for all."},
     {.name = "websockets_origin",
      .scope = kListener,
-     .fate = kRefused,
-     .doc = "A page of any origin may connect: nothing here rests on a browser's cookies. Use "
-            "`password_file` and `acl_file`."},
+     .take = [](Draft& d, const Given& g) { d.listener().settings.origins.emplace_back(g.text); },
+     .doc = "`origins` of the listener; each line adds one."},
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ constexpr std::string_view kDeny[] = {"project:All-Users", "private", "draft"};
 constexpr std::string_view kLogModes[] = {"disk", "memory"};
 constexpr std::string_view kAnonymousSessions[] = {"own", "standard"};
 constexpr std::string_view kSessionKeys[] = {"identity", "client-id"};
+constexpr std::string_view kUnknownDollar[] = {"refuse", "grant"};
 constexpr std::string_view kWithoutAclFile[] = {"read", "readwrite"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error", "off"};
 constexpr std::string_view kHostKeyChecks[] = {"strict", "accept-new"};
@@ -303,6 +304,20 @@ constexpr Option kOptions[] = {
      .doc = "Largest payload. A message with a larger one is refused, or from a publisher that "
             "cannot be told (MQTT 3.1.1, QoS 0) dropped. 0: no bound but "
             "`limits.packet_bytes_max`."},
+
+    {.key = "retain.available",
+     .type = Bool{},
+     .value = true,
+     .field = &at<&Settings::retain, &RetainSettings::is_available>,
+     .doc = "Whether clients may publish retained messages. MQTT 5 clients are told; who does it "
+            "all the same is disconnected."},
+
+    {.key = "subscribe.unknown_dollar",
+     .type = Choice{.words = kUnknownDollar},
+     .value = "refuse",
+     .field = &at<&Settings::subscribe, &SubscribeSettings::unknown_dollar>,
+     .doc = "A subscription to a `$` topic that is none of the bus's. `grant`: as mosquitto does, "
+            "although nothing comes."},
 
     {.key = "connection.replies_max",
      .type = Bytes{},
@@ -650,6 +665,8 @@ constexpr Section kSections[] = {
     {.name = "history", .doc = "What can be read back."},
     {.name = "limits", .doc = "What a single client may ask for."},
     {.name = "publish", .doc = "What publishers may do, and how they are slowed down."},
+    {.name = "retain", .doc = "Retained messages."},
+    {.name = "subscribe", .doc = "What may be subscribed to."},
     {.name = "connection", .doc = "Memory of one connection."},
     {.name = "websocket", .doc = "MQTT over WebSocket."},
     {.name = "session", .doc = "What is remembered of clients."},

@@ -96,6 +96,9 @@ struct Listener {
     bool allow_anonymous = true;
     std::string password_file;  // Empty, in a file: that of AuthSettings.
     std::string acl_file;       // Likewise.
+    std::string mount_point;    // Before every topic of its clients.
+    std::uint64_t qos_max = 2;
+    bool use_username_as_client_id = false;
 
     /// The defaults of listener_options.cpp.
     Listener();
@@ -169,6 +172,17 @@ struct WebSocketSettings {
 
 /// What an anonymous client's session is (rule **Home and hand-over**).
 enum class AnonymousSessions : std::uint8_t { own, standard };
+
+struct RetainSettings {
+    bool is_available = true;
+};
+
+/// A subscription below a `$` that the bus does not know.
+enum class UnknownDollar : std::uint8_t { refuse, grant };
+
+struct SubscribeSettings {
+    UnknownDollar unknown_dollar = UnknownDollar::refuse;
+};
 
 /// Whose a session is (rule **Home and hand-over**).
 enum class SessionKey : std::uint8_t { identity, client_id };
@@ -272,6 +286,8 @@ struct Settings {
     ClientIdSettings client_id;
     LimitSettings limits;
     PublishSettings publish;
+    RetainSettings retain;
+    SubscribeSettings subscribe;
     ConnectionSettings connection;
     WebSocketSettings websocket;
     SessionSettings session;

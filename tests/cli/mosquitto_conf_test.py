@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -69,11 +70,22 @@ class Folder(unittest.TestCase):
         return started.returncode
 
 
-# What the first firehose's mosquitto was told, without TLS.
+# What the first firehose's mosquitto was told.
 FIRST = """pid_file {folder}/mosquitto.pid
 listener {port} 127.0.0.1
+listener {tls_port} 127.0.0.1
+cafile {folder}/ca.crt
+certfile {folder}/server.crt
+keyfile {folder}/server.key
+require_certificate false
 listener {websocket_port} 127.0.0.1
 protocol websockets
+listener {websocket_tls_port} 127.0.0.1
+protocol websockets
+cafile {folder}/ca.crt
+certfile {folder}/server.crt
+keyfile {folder}/server.key
+require_certificate false
 persistence true
 persistence_location {folder}/lib/
 log_dest file {folder}/mosquitto.log
@@ -92,14 +104,41 @@ FIRST_ACL = "topic read #\ntopic read $SYS/#\n\n user service\n topic readwrite 
 class FirstFirehose(Folder):
     def setUp(self):
         super().setUp()
-        self.port, websocket_port = free_ports(2)
+        self.port, self.tls_port, websocket_port, self.websocket_tls_port = free_ports(4)
+        self.certificates()
         self.file("service.acl", FIRST_ACL)
         subprocess.run([FIREHOSE, "passwd", "-b", str(self.folder / "service.pw"), "service"], input="secret\n",
                        text=True, check=True, capture_output=True)
-        # mosquitto 2 lets nobody in without a password unless it is told.
-        self.file("conf.d/anonymous.conf", "allow_anonymous true\n")
-        self.conf = self.file("mosquitto.conf", FIRST.format(folder=self.folder, port=self.port,
-                                                             websocket_port=websocket_port))
+        # mosquitto 2 lets nobody in without a password unless it is told. The folder is its starter's only.
+        self.file("conf.d/anonymous.conf", "allow_anonymous true\nuser root\n")
+        self.conf = self.file("mosquitto.conf", FIRST.format(folder=self.folder, port=self.port, tls_port=self.tls_port,
+                                                             websocket_port=websocket_port,
+                                                             websocket_tls_port=self.websocket_tls_port))
+
+    def certificates(self):
+        def openssl(*words):
+            subprocess.run(["openssl", *words], cwd=self.folder, check=True, capture_output=True, timeout=30)
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=test authority", "-days", "2")
+        openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+        (self.folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                "-out", "server.crt", "-days", "2", "-extfile", "names")
+
+    def test_tls_and_websockets_are_served(self):
+        self.start("-c", self.conf)
+        tls = ("--cafile", str(self.folder / "ca.crt"))
+        self.assertEqual(tool("mosquitto_pub", self.tls_port, "-t", "t", "-m", "over TLS", "-r", "-q", "1", "-u", "service",
+                              "-P", "secret", *tls).returncode, 0)
+        got = tool("mosquitto_sub", self.tls_port, "-t", "t", "-C", "1", "-W", "5", *tls)
+        self.assertEqual(got.stdout, "over TLS\n")
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
+        with socket.create_connection(("127.0.0.1", self.websocket_tls_port), 5) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost") as stream:
+                stream.sendall(b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                               b"Sec-WebSocket-Protocol: mqtt\r\n\r\n")
+                self.assertTrue(stream.recv(64).startswith(b"HTTP/1.1 101"))
 
     def test_anybody_reads_and_the_service_publishes(self):
         started = self.start("-c", self.conf, "-v")
