@@ -198,6 +198,25 @@ TEST(Limits, AReaderFarBehindOnExpiringMessagesIsToldWhatIsLeft) {  // [MQTT-3.3
     EXPECT_THAT(left, ElementsAre(95U, 95U));  // One has expired. [MQTT-3.3.2-5]
 }
 
+TEST(Limits, WhatItsPublisherMayNoLongerPublishIsWithheldWhenRetained) {  // Rule **Access**.
+    constexpr std::string_view kWriter = "topic read #\nuser w\ntopic readwrite #\n";
+    for (const bool is_checked : {true, false}) {
+        Settings settings;
+        settings.check_retain_source = is_checked;
+        Bus bus{settings, kWriter};
+        Peer writer{bus, Version::v311};
+        writer.sends(
+            mqtt::Connect{.client_id = "x", .user_name = "w", .password = as_bytes("right")});
+        writer.publishes("a", "kept", Qos::at_most_once, 0, true);
+        Peer before{bus, Version::v311};
+        EXPECT_THAT(before.connects("b").subscribes("a").take_payloads(), ElementsAre("kept"));
+        bus.acl = *Acl::parse("topic read #\n");
+        Peer after{bus, Version::v311};
+        EXPECT_THAT(after.connects("c").subscribes("a").take_payloads(),
+                    SizeIs(is_checked ? 0U : 1U));
+    }
+}
+
 TEST(Limits, FiltersOfReservedNamesAreRefusedOrGrantedInVain) {  // Rule **Names beginning with $**.
     for (const bool grants : {false, true}) {
         Settings settings;
