@@ -85,7 +85,7 @@ std::vector<std::uint64_t> drain(ShareTable& table, PublisherId member) {
     return lines;
 }
 
-TEST(ShareTable, GoesRoundTheMembersInTheOrderInWhichTheyJoined) {  // [MQTT-4.8.2-4]
+TEST(ShareTable, GoesRoundTheMembersInTheOrderInWhichTheyJoined) {
     ShareTable table{10};
     Story story;
     story.says("t").joins(kB, "$share/g/t").says("t").joins(kA, "$share/g/#");
