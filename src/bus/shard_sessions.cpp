@@ -133,6 +133,11 @@ void Shard::perform(const session::WillAction& action, ClientSession& session) {
                             .properties = will->properties,
                             .payload = will->payload,
                             .publisher = session.publisher};
+        std::string author;
+        if (will->retain && !will->payload.empty()) {
+            author = SessionStore::author_of(session.identity);
+            message.author = author;
+        }
         if (will->message_expiry_s) {
             message.expires = wall_ + std::chrono::seconds{*will->message_expiry_s};
         }

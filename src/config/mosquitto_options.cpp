@@ -175,9 +175,8 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "`cert_file` of the listener; needs `keyfile`."},
     {.name = "check_retain_source",
      .kind = Flag{},
-     .fate = kNoted,
-     .doc = "A publisher's rights are checked when it publishes, a reader's when it reads; a "
-            "retained message stays although its publisher lost the right since."},
+     .take = [](Draft& d, const Given& g) { d.settings.auth.check_retain_source = g.flag; },
+     .doc = "`auth.check_retain_source`, default `true`."},
     {.name = "ciphers",
      .scope = kListener,
      .take = [](Draft& d, const Given& g) { d.listener().settings.tls.ciphers = g.text; },

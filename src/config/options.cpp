@@ -90,6 +90,12 @@ constexpr Option kOptions[] = {
             "everybody reads everything and nobody publishes; with it, it alone decides.",
      .example = "\"/etc/firehose/acl\""},
 
+    {.key = "auth.check_retain_source",
+     .type = Bool{},
+     .value = true,
+     .field = &at<&Settings::auth, &AuthSettings::check_retain_source>,
+     .doc = "A retained message is withheld from new subscribers when its publisher may no longer "
+            "publish there."},
     {.key = "auth.without_acl_file",
      .type = Choice{.words = kWithoutAclFile},
      .value = "read",
@@ -294,6 +300,14 @@ constexpr Option kOptions[] = {
      .max = 10min,
      .field = &at<&Settings::publish, &PublishSettings::stall_max>,
      .doc = "Longest time that a publisher is held like that before it is closed."},
+    {.key = "publish.qos_max",
+     .type = Count{},
+     .value = 2,
+     .min = 0,
+     .max = 2,
+     .field = &at<&Settings::publish, &PublishSettings::qos_max>,
+     .doc = "Highest QoS of a client's publishes, and of what it is granted. MQTT 5 clients are "
+            "told so, and a client that publishes above it is disconnected."},
 
     {.key = "publish.payload_bytes_max",
      .type = Bytes{},

@@ -135,6 +135,7 @@ struct AuthSettings {
     std::string password_file;  // Empty: nobody has a password.
     std::string acl_file;       // Empty: without_acl_file holds.
     WithoutAclFile without_acl_file = WithoutAclFile::read;
+    bool check_retain_source = false;
 };
 
 struct ClientIdSettings {
@@ -159,6 +160,7 @@ struct PublishSettings {
     std::uint64_t inflight_max = 0;
     std::uint64_t held_max = 0;
     Microseconds stall_max{0};
+    std::uint64_t qos_max = 0;            // Of a client's publishes.
     std::uint64_t payload_bytes_max = 0;  // 0: no bound but the packet's.
 };
 
