@@ -27,6 +27,10 @@ public:
     enum class Serves : std::uint8_t { everything, websockets };
 
     void accept(bus::Incoming&& incoming, Serves serves);
+    void set_limits(http::HttpLimits limits, std::size_t connections_max) {
+        limits_ = limits;
+        connections_max_ = connections_max;
+    }
     void on_tick(MonotonicTime now);
     /// Destroys the connections that ended in this turn.
     void end_turn() { ended_.clear(); }

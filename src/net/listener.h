@@ -48,6 +48,10 @@ public:
     /// `path` by a process that is gone is replaced; the caller made sure that none is alive.
     [[nodiscard]] static Result<std::unique_ptr<Listener>, NetError> open_unix(
         EventLoop& loop, const std::string& path, OnAccept on_accept);
+    /// A socket that listens already, is not blocking and belongs to another: a Unix socket's path
+    /// stays. Its buffers are as its owner set them.
+    [[nodiscard]] static std::unique_ptr<Listener> adopt(EventLoop& loop, FileDescriptor socket,
+                                                         OnAccept on_accept);
     ~Listener() override;
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
