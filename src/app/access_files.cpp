@@ -31,33 +31,62 @@ Result<bus::Acl, std::string> read_acl(const std::string& path, config::WithoutA
 
 }  // namespace
 
-Result<AccessFiles, std::string> AccessFiles::read(const std::vector<config::Listener>& listeners,
-                                                   config::WithoutAclFile without_acl_file) {
-    AccessFiles files;
+Result<AccessFiles::Contents, std::string> AccessFiles::read(
+    const std::vector<config::Listener>& listeners, config::WithoutAclFile without_acl_file) {
+    Contents contents;
+    std::set<std::string> bad;
     std::string problems;
     for (const config::Listener& listener : listeners) {
-        if (!files.acls_.contains(listener.acl_file)) {
-            auto acl = read_acl(listener.acl_file, without_acl_file);
-            if (!acl) add_line(problems, acl.error());
-            files.acls_[listener.acl_file] =
-                std::make_unique<bus::Acl>(acl ? std::move(*acl) : bus::Acl::none());
-        }
-        const std::string& path = listener.password_file;
-        auto& passwords = files.passwords_[path];
-        if (passwords) continue;
-        passwords = std::make_unique<Passwords>();
-        if (!path.empty()) {
-            auto file = config::PasswordFile::load(path);
-            if (file) passwords->file = std::move(*file);
-            if (!file) {
-                for (const auto& error : file.error()) add_line(problems, to_string(error));
+        const std::string& acl_path = listener.acl_file;
+        if (!contents.acls.contains(acl_path) && !bad.contains(acl_path)) {
+            auto acl = read_acl(acl_path, without_acl_file);
+            if (acl) {
+                contents.acls.emplace(acl_path, std::move(*acl));
+            } else {
+                add_line(problems, acl.error());
+                bad.insert(acl_path);
             }
         }
-        passwords->authenticator =
-            std::make_unique<PasswordAuthenticator>(path.empty() ? nullptr : &passwords->file);
+        const std::string& path = listener.password_file;
+        if (contents.passwords.contains(path)) continue;
+        config::PasswordFile& passwords = contents.passwords[path];
+        if (path.empty()) continue;
+        auto file = config::PasswordFile::load(path);
+        if (file) {
+            passwords = std::move(*file);
+            continue;
+        }
+        for (const auto& error : file.error()) add_line(problems, to_string(error));
     }
     if (!problems.empty()) return Failure{problems};
-    return files;
+    return contents;
+}
+
+void AccessFiles::replace(Contents&& contents, std::uint64_t generation,
+                          const std::function<void()>& on_replaced) {
+    for (auto& [path, acl] : contents.acls) {
+        if (const auto known = acls_.find(path); known != acls_.end()) {
+            *known->second = std::move(acl);
+        } else {
+            acls_.emplace(path, std::make_unique<bus::Acl>(std::move(acl)));
+        }
+    }
+    for (auto& [path, file] : contents.passwords) {
+        Passwords& known = passwords_[path];
+        known.file = std::move(file);
+        if (!known.authenticator) {
+            known.authenticator =
+                path.empty() ? std::make_unique<PasswordAuthenticator>()
+                             : std::make_unique<PasswordAuthenticator>(known.file, generation);
+        } else if (!path.empty()) {
+            known.authenticator->replace(known.file, generation, on_replaced);
+        }
+    }
+}
+
+config::PasswordFile AccessFiles::passwords(const std::string& path) const {
+    const auto found = passwords_.find(path);
+    return found == passwords_.end() ? config::PasswordFile{} : found->second.file;
 }
 
 }  // namespace firehose::app

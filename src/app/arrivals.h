@@ -67,6 +67,7 @@ public:
     Arrivals(const Arrivals&) = delete;
     Arrivals& operator=(const Arrivals&) = delete;
 
+    void set_limits(ArrivalLimits limits) { limits_ = limits; }
     /// The way outlives the connection.
     void accept(std::unique_ptr<net::TcpStream> stream, Way& way);
     /// Ends those who take too long.

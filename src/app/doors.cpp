@@ -59,101 +59,216 @@ std::vector<std::string> hosts_of(const config::Listener& listener) {
     return {};
 }
 
+http::HttpLimits http_limits(const config::Settings& settings) {
+    return {.head_bytes_max = settings.limits.http_head_bytes_max,
+            .head_time_max = settings.limits.http_head_timeout};
+}
+
 }  // namespace
 
+/// One listener of the settings and the sockets that are open for it. Stays where it is: accepted
+/// streams ask it what they are.
+struct Doors::Door {
+    config::Listener listener;
+    std::optional<Way> way;  // Nothing until it is applied.
+    std::vector<std::unique_ptr<net::Listener>> sockets;
+};
+
+Doors::Plan::Plan(Plan&&) noexcept = default;
+Doors::Plan::~Plan() = default;
+
 Doors::Doors(net::EventLoop& loop, bus::Shard& shard, const config::Settings& settings,
-             const AccessFiles& files)
+             const AccessFiles& files, std::vector<PassedSocket>& passed)
     : loop_(loop),
       shard_(shard),
-      settings_(settings),
       files_(files),
+      passed_(passed),
       trusted_proxies_(settings.net.trusted_proxies),
-      http_door_(shard,
-                 {.head_bytes_max = settings.limits.http_head_bytes_max,
-                  .head_time_max = settings.limits.http_head_timeout},
-                 settings.limits.connections_max, trusted_proxies_),
+      http_door_(shard, http_limits(settings), settings.limits.connections_max, trusted_proxies_),
       arrivals_(loop, trusted_proxies_, arrival_limits(settings), settings.tls.handshakes_per_turn,
                 [this](bus::Incoming&& incoming, const Way& way, Protocol protocol) {
                     take(std::move(incoming), way, protocol);
                 }) {}
 
-Result<void, std::string> Doors::open() {
-    for (const config::Listener& listener : settings_.all_listeners()) {
-        if (auto opened = open(listener); !opened) return opened;
+Doors::~Doors() = default;
+
+/// The door with that address, if it is open and not planned for; one that speaks the same first.
+Doors::Door* Doors::find_open(const config::Listener& listener, const Plan& plan) const {
+    Door* found = nullptr;
+    for (const auto& door : doors_) {
+        const config::Listener& open = door->listener;
+        if (open.host != listener.host || open.port != listener.port) continue;
+        if (open.path != listener.path || open.interface != listener.interface) continue;
+        if (open.family != listener.family) continue;
+        const auto is_planned = [&](const auto& entry) { return entry.known == door.get(); };
+        if (std::ranges::any_of(plan.entries, is_planned)) continue;
+        if (open.speaks == listener.speaks && open.name == listener.name) return door.get();
+        if (found == nullptr) found = door.get();
+    }
+    return found;
+}
+
+Result<Doors::Plan, std::string> Doors::plan(const config::Settings& settings) {
+    Plan plan;
+    for (config::Listener& listener : settings.all_listeners()) {
+        Door* const known = find_open(listener, plan);
+        Plan::Entry& entry = plan.entries.emplace_back();
+        entry.listener = listener;
+        entry.known = known;
+        if (listener.tls.is_on()) {
+            auto context = load_tls(listener);
+            if (!context) return Failure{"listener " + listener.name + ": " + context.error()};
+            entry.tls.emplace(std::move(*context));
+        }
+        if (known != nullptr) continue;
+        entry.fresh = std::make_unique<Door>();
+        entry.fresh->listener = std::move(listener);
+        if (auto opened = open(*entry.fresh, settings, plan.entries.size() == 1); !opened)
+            return Failure{opened.error()};
+    }
+    return plan;
+}
+
+std::vector<Doors::Change> Doors::changes_of(const Plan& plan) {
+    std::vector<Change> changes;
+    for (const Plan::Entry& entry : plan.entries) {
+        if (entry.known == nullptr) continue;
+        changes.push_back({.entrance = entry.known->way->entrance,
+                           .was = entry.known->listener,
+                           .now = entry.listener});
+    }
+    return changes;
+}
+
+void Doors::apply(Plan&& plan, const config::Settings& settings) {
+    std::vector<std::unique_ptr<Door>> before = std::exchange(doors_, {});
+    for (Plan::Entry& entry : plan.entries) {
+        if (entry.known != nullptr) {
+            const auto at = std::ranges::find(before, entry.known, &std::unique_ptr<Door>::get);
+            doors_.push_back(std::move(*at));
+        } else {
+            doors_.push_back(std::move(entry.fresh));
+            for (const auto& socket : doors_.back()->sockets) {
+                FH_LOG(info, "listener_opened", {"listener", entry.listener.name},
+                       {"address", socket->address()});
+            }
+        }
+        serve(*doors_.back(), entry, settings);
+    }
+    for (auto& door : before) {
+        if (door == nullptr) continue;
+        FH_LOG(info, "listener_closed", {"listener", door->listener.name});
+        retired_[door->listener.name] = &door->way->entrance;
+        // Connections that are on their way still ask it what they are.
+        door->sockets.clear();
+        closed_.push_back(std::move(door));
+    }
+    trusted_proxies_ = IpNetworks{settings.net.trusted_proxies};
+    http_door_.set_limits(http_limits(settings), settings.limits.connections_max);
+    arrivals_.set_limits(arrival_limits(settings));
+}
+
+/// From now on the door is what the entry says.
+void Doors::serve(Door& door, Plan::Entry& entry, const config::Settings& settings) {
+    door.listener = entry.listener;
+    const config::Listener& listener = door.listener;
+    if (!door.way) {
+        door.way.emplace(
+            Way{.entrance = entrance_of(listener.name, listener.acl_file, listener.password_file)});
+    }
+    Way& way = *door.way;
+    way.name = listener.name;
+    way.speaks = listener.speaks;
+    way.proxy_protocol = protocol_of(listener.proxy_protocol);
+    way.trusts_all_proxies = !listener.path.empty();
+    way.origins = listener.origins;
+    way.user_name = user_name_of(listener.tls);
+    way.tls = std::move(entry.tls);
+    bus::Entrance& entrance = way.entrance;
+    entrance.name = listener.name;
+    entrance.durability = bus_durability(settings, listener.durability);
+    entrance.allows_anonymous = listener.allow_anonymous;
+    entrance.takes_users_from_certificates = way.user_name != Way::UserName::none;
+    entrance.acl = &files_.acl(listener.acl_file);
+    entrance.authenticator = &files_.authenticator(listener.password_file);
+    entrance.mount_point = listener.mount_point;
+    entrance.takes_client_id_from_user_name = listener.use_username_as_client_id;
+    entrance.qos_max = static_cast<mqtt::Qos>(listener.qos_max);
+}
+
+bus::Entrance& Doors::entrance_of(const std::string& name, const std::string& acl_file,
+                                  const std::string& password_file) {
+    if (const auto found = retired_.find(name); found != retired_.end()) {
+        bus::Entrance& entrance = *found->second;
+        retired_.erase(found);
+        return entrance;
+    }
+    return shard_.add_entrance({.name = name,
+                                .acl = &files_.acl(acl_file),
+                                .authenticator = &files_.authenticator(password_file)});
+}
+
+/// A copy of the socket that was handed over for it, which stays open for a later reload.
+net::FileDescriptor Doors::take_passed(const config::Listener& listener,
+                                       const std::string& host) const {
+    const std::string address =
+        config::format_endpoint({host, static_cast<std::uint16_t>(listener.port)});
+    for (const PassedSocket& passed : passed_) {
+        if (passed.name.empty() ? passed.address == address : passed.name == listener.name) {
+            return net::FileDescriptor{::fcntl(passed.socket.get(), F_DUPFD_CLOEXEC, 0)};
+        }
     }
     return {};
 }
 
-Result<void, std::string> Doors::open(const config::Listener& listener) {
-    const Way::UserName user_name = user_name_of(listener.tls);
-    bus::Entrance& entrance =
-        shard_.add_entrance({.name = listener.name,
-                             .durability = bus_durability(settings_, listener.durability),
-                             .allows_anonymous = listener.allow_anonymous,
-                             .takes_users_from_certificates = user_name != Way::UserName::none,
-                             .acl = &files_.acl(listener.acl_file),
-                             .authenticator = &files_.authenticator(listener.password_file),
-                             .mount_point = listener.mount_point,
-                             .takes_client_id_from_user_name = listener.use_username_as_client_id,
-                             .qos_max = static_cast<mqtt::Qos>(listener.qos_max)});
-    ways_.push_back(
-        std::make_unique<Way>(Way{.name = listener.name,
-                                  .speaks = listener.speaks,
-                                  .entrance = entrance,
-                                  .proxy_protocol = protocol_of(listener.proxy_protocol),
-                                  .trusts_all_proxies = !listener.path.empty(),
-                                  .origins = listener.origins,
-                                  .user_name = user_name}));
-    Way& way = *ways_.back();
-    if (listener.tls.is_on()) {
-        auto context = load_tls(listener);
-        if (!context) return Failure{"listener " + listener.name + ": " + context.error()};
-        way.tls.emplace(std::move(*context));
+Result<void, std::string> Doors::open(Door& door, const config::Settings& settings, bool is_only) {
+    const config::Listener& listener = door.listener;
+    const auto on_accept = [this, &door](std::unique_ptr<net::TcpStream> stream) {
+        arrivals_.accept(std::move(stream), *door.way);
+    };
+    if (!listener.path.empty()) {
+        auto opened = net::Listener::open_unix(loop_, listener.path, on_accept,
+                                               mode_of(listener.path_access));
+        if (!opened) return Failure{opened.error().message};
+        door.sockets.push_back(std::move(*opened));
+        return {};
     }
-    if (!listener.path.empty()) return open_path(listener, way);
     for (const std::string& host : hosts_of(listener)) {
-        if (auto opened = open_socket(listener, way, host); !opened) return opened;
+        if (auto passed = take_passed(listener, host)) {
+            door.sockets.push_back(net::Listener::adopt(loop_, std::move(passed), on_accept));
+            continue;
+        }
+        const bool has_others = !is_only || !door.sockets.empty();
+        if (auto opened = open_socket(door, settings, host, has_others); !opened) return opened;
     }
     return {};
 }
 
-Result<void, std::string> Doors::open_socket(const config::Listener& listener, Way& way,
-                                             const std::string& host) {
+Result<void, std::string> Doors::open_socket(Door& door, const config::Settings& settings,
+                                             const std::string& host, bool has_others) {
     auto opened = net::Listener::open(
         loop_,
         {.host = host,
-         .port = static_cast<std::uint16_t>(listener.port),
-         .interface = listener.interface,
-         .buffers = {.send_bytes = static_cast<int>(settings_.net.send_buffer),
-                     .receive_bytes = static_cast<int>(settings_.net.receive_buffer)}},
-        [this, &way](std::unique_ptr<net::TcpStream> stream) {
-            arrivals_.accept(std::move(stream), way);
+         .port = static_cast<std::uint16_t>(door.listener.port),
+         .interface = door.listener.interface,
+         .buffers = {.send_bytes = static_cast<int>(settings.net.send_buffer),
+                     .receive_bytes = static_cast<int>(settings.net.receive_buffer)}},
+        [this, &door](std::unique_ptr<net::TcpStream> stream) {
+            arrivals_.accept(std::move(stream), *door.way);
         });
     if (opened) {
-        listeners_.push_back({way, std::move(*opened)});
+        door.sockets.push_back(std::move(*opened));
         return {};
     }
     // A host without IPv6 serves IPv4.
     const bool is_v6 = host == "::" || host == "::1";
-    if (is_v6 && !listeners_.empty() &&
+    if (is_v6 && has_others &&
         (opened.error().code == std::errc::address_family_not_supported ||
          opened.error().code == std::errc::address_not_available)) {
         FH_LOG(warn, "no_ipv6", {"listener", opened.error().message});
         return {};
     }
     return Failure{opened.error().message};
-}
-
-Result<void, std::string> Doors::open_path(const config::Listener& listener, Way& way) {
-    auto opened = net::Listener::open_unix(
-        loop_, listener.path,
-        [this, &way](std::unique_ptr<net::TcpStream> stream) {
-            arrivals_.accept(std::move(stream), way);
-        },
-        mode_of(listener.path_access));
-    if (!opened) return Failure{opened.error().message};
-    listeners_.push_back({way, std::move(*opened)});
-    return {};
 }
 
 void Doors::take(bus::Incoming&& incoming, const Way& way, Protocol protocol) {
@@ -171,6 +286,10 @@ void Doors::end_turn() {
     http_door_.end_turn();
 }
 
+void Doors::close_listeners() {
+    for (const auto& door : doors_) door->sockets.clear();
+}
+
 void Doors::close_all() {
     close_listeners();
     arrivals_.close_all();
@@ -179,12 +298,14 @@ void Doors::close_all() {
 
 std::vector<Doors::Address> Doors::addresses() const {
     std::vector<Address> addresses;
-    for (const auto& [way, listener] : listeners_) {
-        addresses.push_back({.name = way.name,
-                             .speaks = way.speaks,
-                             .is_tls = way.tls.has_value(),
-                             .port = listener->port(),
-                             .text = listener->address()});
+    for (const auto& door : doors_) {
+        for (const auto& socket : door->sockets) {
+            addresses.push_back({.name = door->listener.name,
+                                 .speaks = door->listener.speaks,
+                                 .is_tls = door->listener.tls.is_on(),
+                                 .port = socket->port(),
+                                 .text = socket->address()});
+        }
     }
     return addresses;
 }

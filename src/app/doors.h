@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/access_files.h"
 #include "app/arrivals.h"
 #include "app/http_door.h"
+#include "app/service_manager.h"
 #include "base/ip_network.h"
 #include "base/result.h"
 #include "bus/shard.h"
@@ -15,24 +18,62 @@
 #include "net/event_loop.h"
 #include "net/listener.h"
 
-/// Every way in for clients: the listeners, the connections on their way in, and the HTTP door.
+/// Every way in for clients: the listeners, and what becomes of a connection until the shard has
+/// it.
 ///
+/// A change is made in two steps: `plan` opens what is missing and may fail, `apply` cannot. What
+/// a plan opened accepts nobody before `apply`, if both are called in one turn; a plan that is
+/// dropped closes it again.
+/// A listener that is gone closes its port; the clients that came in by it stay. Its entrance
+/// stays too, and serves again if a listener of that name comes back.
 /// Ownership: owns listeners and connections that are on their way; the shard owns them after.
 /// Threads:   its loop's; one a shard.
 namespace firehose::app {
 
 class Doors {
-public:
-    /// `files` has read what the listeners of `settings` name. All of them outlive the doors.
-    Doors(net::EventLoop& loop, bus::Shard& shard, const config::Settings& settings,
-          const AccessFiles& files);
+    struct Door;
 
-    /// Opens what the settings name. The error is a sentence with its remedy.
-    [[nodiscard]] Result<void, std::string> open();
+public:
+    /// `settings` are those of the start. All of them outlive the doors. `passed` are sockets that
+    /// are open already; each serves the listener of its name, else the one of its address.
+    Doors(net::EventLoop& loop, bus::Shard& shard, const config::Settings& settings,
+          const AccessFiles& files, std::vector<PassedSocket>& passed);
+    ~Doors();
+
+    /// What the doors are to be.
+    class Plan {
+    public:
+        Plan(Plan&&) noexcept;
+        Plan& operator=(Plan&&) = delete;
+        ~Plan();
+
+    private:
+        friend class Doors;
+        struct Entry {
+            config::Listener listener;
+            Door* known = nullptr;
+            std::unique_ptr<Door> fresh;
+            std::optional<net::TlsContext> tls;  // Read again, so that a certificate is renewed.
+        };
+        Plan() = default;
+        std::vector<Entry> entries;
+    };
+    /// Opens what `settings` name and is not open. The error is a sentence with its remedy.
+    [[nodiscard]] Result<Plan, std::string> plan(const config::Settings& settings);
+    /// An entrance that stays, and what its listener was and is to be.
+    struct Change {
+        const bus::Entrance& entrance;
+        const config::Listener& was;
+        const config::Listener& now;
+    };
+    [[nodiscard]] static std::vector<Change> changes_of(const Plan& plan);
+    /// `files` have what `settings` name by now.
+    void apply(Plan&& plan, const config::Settings& settings);
+
     void on_tick(MonotonicTime now);
     void end_turn();
     /// Nobody comes in any more.
-    void close_listeners() { listeners_.clear(); }
+    void close_listeners();
     /// Nor do those who are on their way.
     void close_all();
 
@@ -47,26 +88,33 @@ public:
     [[nodiscard]] std::vector<Address> addresses() const;
 
 private:
-    struct Open {
-        Way& way;
-        std::unique_ptr<net::Listener> listener;
-    };
-
-    [[nodiscard]] Result<void, std::string> open(const config::Listener& listener);
-    [[nodiscard]] Result<void, std::string> open_socket(const config::Listener& listener, Way& way,
-                                                        const std::string& host);
-    [[nodiscard]] Result<void, std::string> open_path(const config::Listener& listener, Way& way);
+    [[nodiscard]] Door* find_open(const config::Listener& listener, const Plan& plan) const;
+    /// `is_only`: there is no other listener, which could do without this one.
+    [[nodiscard]] Result<void, std::string> open(Door& door, const config::Settings& settings,
+                                                 bool is_only);
+    [[nodiscard]] Result<void, std::string> open_socket(Door& door,
+                                                        const config::Settings& settings,
+                                                        const std::string& host, bool has_others);
+    [[nodiscard]] net::FileDescriptor take_passed(const config::Listener& listener,
+                                                  const std::string& host) const;
+    [[nodiscard]] bus::Entrance& entrance_of(const std::string& name, const std::string& acl_file,
+                                             const std::string& password_file);
+    void serve(Door& door, Plan::Entry& entry, const config::Settings& settings);
     void take(bus::Incoming&& incoming, const Way& way, Protocol protocol);
 
     net::EventLoop& loop_;
     bus::Shard& shard_;
-    const config::Settings& settings_;
     const AccessFiles& files_;
-    const IpNetworks trusted_proxies_;
-    std::vector<std::unique_ptr<Way>> ways_;
+    std::vector<PassedSocket>& passed_;
+    IpNetworks trusted_proxies_;
     HttpDoor http_door_;
     Arrivals arrivals_;
-    std::vector<Open> listeners_;
+    std::vector<std::unique_ptr<Door>> doors_;  // In the order of the settings.
+    /// No longer of the settings; connections that came in by them ask them what they are. Bounded
+    /// by the reloads that closed one: a few hundred bytes each.
+    std::vector<std::unique_ptr<Door>> closed_;
+    /// Of listeners that are gone. By name; bounded by the names that an operator gave.
+    std::map<std::string, bus::Entrance*> retired_;
 };
 
 }  // namespace firehose::app

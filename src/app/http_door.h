@@ -31,6 +31,10 @@ public:
     /// `way` outlives the connection: it says whether anything but WebSocket is spoken, and for
     /// pages of which origins.
     void accept(bus::Incoming&& incoming, const Way& way);
+    void set_limits(http::HttpLimits limits, std::size_t connections_max) {
+        limits_ = limits;
+        connections_max_ = connections_max;
+    }
     void on_tick(MonotonicTime now);
     /// Destroys the connections that ended in this turn.
     void end_turn() { ended_.clear(); }

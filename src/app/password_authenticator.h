@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "bus/authenticator.h"
@@ -9,25 +11,30 @@
 /// Checks passwords on a thread of its own.
 ///
 /// Without a password file nobody has an identity: every client is let in as an anonymous one.
-/// Lifetime: `passwords` is read only. Threads: check from any; one worker from construction to
-///           destruction. At most kRequestsMax requests wait; what is beyond is answered `busy`.
+/// Threads: check from any; one worker from construction to destruction.
+/// Limits:  kRequestsMax requests wait; what is beyond is answered `busy`.
 namespace firehose::app {
 
 class PasswordAuthenticator final : public bus::Authenticator {
 public:
     static constexpr std::size_t kRequestsMax = 1'024;
 
-    /// `passwords` null: there is no password file.
-    explicit PasswordAuthenticator(const config::PasswordFile* passwords);
+    /// Without a password file.
+    PasswordAuthenticator();
+    PasswordAuthenticator(config::PasswordFile passwords, std::uint64_t generation);
     ~PasswordAuthenticator() override;
     PasswordAuthenticator(const PasswordAuthenticator&) = delete;
     PasswordAuthenticator& operator=(const PasswordAuthenticator&) = delete;
 
     void check(bus::AuthRequest request) override;
+    /// Requests from now on are compared with `passwords`, and their replies have `generation`.
+    /// Once those before are answered, `on_replaced` runs on the worker's thread. Only for one
+    /// that has a password file.
+    void replace(config::PasswordFile passwords, std::uint64_t generation,
+                 std::function<void()> on_replaced);
 
 private:
     class Worker;
-    const config::PasswordFile* passwords_;
     std::unique_ptr<Worker> worker_;
 };
 

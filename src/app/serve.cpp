@@ -7,7 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "app/log_destinations.h"
+#include "app/log_topics.h"
+#include "app/process.h"
 #include "app/server.h"
+#include "app/service_manager.h"
 #include "base/log.h"
 
 namespace firehose::app {
@@ -65,22 +69,42 @@ void print_welcome(const Server& server, const config::Settings& settings) {
 }
 
 /// Before the first thread starts, so that all inherit it: the loop hears these by signalfd.
-void block_stop_signals() {
+void block_signals() {
     sigset_t stops;
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &stops, nullptr);
+}
+
+/// What comes before everything else: as whom, and where the log goes.
+Result<PidFile, std::string> settle_in(const config::Settings& settings) {
+    auto pid_file = PidFile::write(settings.process.pid_file);
+    if (!pid_file) return pid_file;
+    if (auto become = become_user(settings.process.user, settings.data); !become) {
+        return Failure{become.error()};
+    }
+    auto log = open_log_destinations(settings.logging, &post_log_topic);
+    if (!log) return Failure{log.error()};
+    start_log(std::move(*log));
+    return pid_file;
 }
 
 }  // namespace
 
-int serve(const config::Settings& settings, const std::function<void()>& on_ready) {
-    block_stop_signals();
-    start_log(settings.logging.level);
+int serve(const config::Settings& settings, ReadAgain read_again,
+          const std::function<void()>& on_ready) {
+    block_signals();
+    const auto pid_file = settle_in(settings);
+    if (!pid_file) {
+        std::fprintf(stderr, "firehose serve: %s\n", pid_file.error().c_str());
+        return 1;
+    }
+    ServiceManager manager = ServiceManager::from_environment();
     int exit_code = 0;
     {
-        auto server = Server::start(settings);
+        auto server = Server::start(settings, manager, std::move(read_again));
         if (server) {
             if (settings.shards > 1) {
                 FH_LOG(warn, "one_shard", {"asked", settings.shards},

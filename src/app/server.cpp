@@ -10,6 +10,7 @@
 #include "app/backup_job.h"
 #include "app/bus_settings.h"
 #include "app/erase_job.h"
+#include "app/log_topics.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "bus/restore.h"
@@ -35,31 +36,36 @@ std::uint64_t heap_bytes() {
 
 }  // namespace
 
-Result<std::unique_ptr<Server>, std::string> Server::start(const config::Settings& settings) {
+Result<std::unique_ptr<Server>, std::string> Server::start(const config::Settings& settings,
+                                                           ServiceManager& manager,
+                                                           ReadAgain read_again) {
     auto opened = open_log(settings);
     if (!opened) return Failure{opened.error()};
     auto loop = net::EventLoop::create(process_clock());
     if (!loop) return Failure{loop.error().message};
-    std::unique_ptr<Server> server{new Server{settings, std::move(*loop), std::move(*opened)}};
+    std::unique_ptr<Server> server{
+        new Server{settings, manager, std::move(*loop), std::move(*opened)}};
 
-    if (auto read = server->read_files(); !read) return Failure{read.error()};
-    for (const int number : {SIGINT, SIGTERM}) {
-        auto watched =
-            server->loop_->on_signal(number, [self = server.get()] { self->begin_stop(); });
-        if (!watched) return Failure{watched.error().message};
-    }
+    auto files = AccessFiles::read(settings.all_listeners(), settings.auth.without_acl_file);
+    if (!files) return Failure{files.error()};
+    if (auto watched = server->watch_signals(); !watched) return Failure{watched.error().message};
+    server->reloader_ = std::make_unique<Reloader>(*server->loop_, std::move(read_again),
+                                                   [self = server.get()](Prepared&& prepared) {
+                                                       return self->take_over(std::move(prepared));
+                                                   });
     server->make_bus();
     if (auto restored = server->restore(); !restored) return Failure{restored.error()};
-    if (auto opened_doors = server->open_doors(); !opened_doors) {
+    if (auto opened_doors = server->open_doors(std::move(*files)); !opened_doors) {
         return Failure{opened_doors.error()};
     }
     if (auto made = server->make_sources(); !made) return Failure{made.error()};
     return server;
 }
 
-Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop,
-               OpenedLog opened)
+Server::Server(const config::Settings& settings, ServiceManager& manager,
+               std::unique_ptr<net::EventLoop> loop, OpenedLog opened)
     : settings_(settings),
+      manager_(manager),
       bus_settings_(bus_settings(settings)),
       loop_(std::move(loop)),
       folder_(std::move(opened.folder)),
@@ -72,18 +78,22 @@ Server::Server(const config::Settings& settings, std::unique_ptr<net::EventLoop>
       erase_appender_(log_.add_appender(housekeeper_.waker())) {}
 
 Server::~Server() {
+    lead_log_topics_to(nullptr);
     for (const auto& gerrit : gerrits_) gerrit->stop();
     if (demo_) demo_->stop();
     if (doors_) doors_->close_listeners();
     housekeeper_.stop();
+    reloader_.reset();
     access_files_ = {};  // Its threads answer to the shard.
 }
 
-Result<void, std::string> Server::read_files() {
-    auto files = AccessFiles::read(settings_.all_listeners(), settings_.auth.without_acl_file);
-    if (!files) return Failure{files.error()};
-    access_files_ = std::move(*files);
-    return {};
+Result<void, net::NetError> Server::watch_signals() {
+    for (const int number : {SIGINT, SIGTERM}) {
+        if (auto watched = loop_->on_signal(number, [this] { begin_stop(); }); !watched) {
+            return watched;
+        }
+    }
+    return loop_->on_signal(SIGHUP, [this] { begin_reload(std::nullopt); });
 }
 
 void Server::make_bus() {
@@ -95,6 +105,7 @@ void Server::make_bus() {
                                                       .heap_bytes = &heap_bytes,
                                                       .erasures = &erasures_},
                                           *loop_);
+    lead_log_topics_to(shard_.get());
     if (!views_) return;
     housekeeping_ = std::make_unique<bus::Housekeeping>(
         bus::HousekeepingOptions{.checkpoint_interval = settings_.checkpoint.interval,
@@ -129,17 +140,22 @@ Result<void, std::string> Server::restore() {
     return {};
 }
 
-Result<void, std::string> Server::open_doors() {
-    doors_ = std::make_unique<Doors>(*loop_, *shard_, settings_, access_files_);
+Result<void, std::string> Server::open_doors(AccessFiles::Contents&& files) {
+    doors_ = std::make_unique<Doors>(*loop_, *shard_, settings_, access_files_, manager_.sockets());
     auto admin_door = AdminDoor::open(*loop_, folder_.admin_socket_path(), admin_routes());
     if (!admin_door) return Failure{admin_door.error()};
     admin_door_ = std::move(*admin_door);
     set_hooks();
-    return doors_->open();
+    auto plan = doors_->plan(settings_);
+    if (!plan) return Failure{plan.error()};
+    enter(std::move(*plan), std::move(files));
+    return {};
 }
 
 AdminDoor::Routes Server::admin_routes() {
-    return {{"POST /backup",
+    return {{"POST /reload",
+             [this](const http::HttpRequest&, const AdminReply& reply) { begin_reload(reply); }},
+            {"POST /backup",
              [this](const http::HttpRequest& request, const AdminReply& reply) {
                  const auto to = request.parameter("to");
                  if (!to || to->empty()) return reply.refuse(400, "say where to: ?to=FOLDER");
@@ -221,6 +237,7 @@ void Server::tick() {
     doors_->on_tick(loop_->now());
     admin_door_->on_tick(loop_->now());
     if (is_stopping_ && (shard_->clients_open() == 0 || loop_->now() >= stop_deadline_)) {
+        shard_->end_drain();
         loop_->stop();
         return;
     }
@@ -234,6 +251,7 @@ void Server::begin_stop() {
         loop_->stop();
         return;
     }
+    manager_.is_stopping();
     FH_LOG(info, "stopping", {"clients", shard_->clients_open()});
     is_stopping_ = true;
     stop_deadline_ = loop_->now() + settings_.shutdown.drain;
@@ -251,10 +269,20 @@ void Server::run() {
     if (demo_) demo_->start();
     housekeeper_.start(housekeeping_.get());
     tick();
+    manager_.is_ready("Serving");
+    say_alive();
     loop_->run();
     housekeeper_.stop();
     checkpoint_at_stop();
     log_threads_.stop();
+}
+
+/// From the loop: one that is stuck says nothing.
+void Server::say_alive() {
+    const auto interval = manager_.watchdog_interval();
+    if (!interval) return;
+    manager_.is_alive();
+    loop_->after(*interval, [this] { say_alive(); });
 }
 
 /// The next start then reads nothing of the log.

@@ -11,6 +11,8 @@
 #include "app/doors.h"
 #include "app/housekeeper.h"
 #include "app/open_log.h"
+#include "app/reload.h"
+#include "app/service_manager.h"
 #include "base/result.h"
 #include "bus/erase_job.h"
 #include "bus/housekeeping.h"
@@ -35,7 +37,7 @@ class Server {
 public:
     /// Reads the files and opens the ports. The error is a sentence with its remedy.
     [[nodiscard]] static Result<std::unique_ptr<Server>, std::string> start(
-        const config::Settings& settings);
+        const config::Settings& settings, ServiceManager& manager, ReadAgain read_again);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -46,21 +48,26 @@ public:
     [[nodiscard]] const Doors& doors() const noexcept { return *doors_; }
 
 private:
-    Server(const config::Settings& settings, std::unique_ptr<net::EventLoop> loop,
-           OpenedLog opened);
-    [[nodiscard]] Result<void, std::string> read_files();
+    Server(const config::Settings& settings, ServiceManager& manager,
+           std::unique_ptr<net::EventLoop> loop, OpenedLog opened);
     void make_bus();
     [[nodiscard]] Result<void, std::string> restore();
     [[nodiscard]] AdminDoor::Routes admin_routes();
     [[nodiscard]] bus::EraseParts erase_parts();
     void checkpoint_at_stop();
-    [[nodiscard]] Result<void, std::string> open_doors();
+    [[nodiscard]] Result<void, net::NetError> watch_signals();
+    [[nodiscard]] Result<void, std::string> open_doors(AccessFiles::Contents&& files);
     [[nodiscard]] Result<void, std::string> make_sources();
     void set_hooks();
     void tick();
     void begin_stop();
+    void begin_reload(std::optional<AdminReply> reply);
+    [[nodiscard]] ReloadOutcome take_over(Prepared&& prepared);
+    void enter(Doors::Plan&& plan, AccessFiles::Contents&& files);
+    void say_alive();
 
     config::Settings settings_;
+    ServiceManager& manager_;
     SystemClock clock_;
     bus::Settings bus_settings_;
     std::unique_ptr<net::EventLoop> loop_;
@@ -79,6 +86,8 @@ private:
     const log::AppenderId erase_appender_;             // The housekeeper's.
     std::unique_ptr<AdminDoor> admin_door_;
     std::unique_ptr<Doors> doors_;
+    std::unique_ptr<Reloader> reloader_;
+    std::uint64_t generation_ = 0;  // Of rights: counts reloads.
 
     source::SourceMetrics source_metrics_;
     std::vector<std::unique_ptr<BusSink>> sinks_;

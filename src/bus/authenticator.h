@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/ids.h"
@@ -24,6 +25,8 @@ enum class AuthResult : std::uint8_t {
 struct AuthReply {
     ConnectionId connection{};
     AuthResult result = AuthResult::refused;
+    /// Grows with each change of what passwords are compared with.
+    std::uint64_t generation = 0;
 };
 
 struct AuthRequest {

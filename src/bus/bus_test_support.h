@@ -167,6 +167,8 @@ public:
     void stop() {
         shard.begin_drain();
         turn();
+        shard.end_drain();
+        turn();
         checkpoint();
         while (log.close_step()) continue;
     }

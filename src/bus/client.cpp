@@ -18,6 +18,12 @@ bool Client::has_output_room() const {
     return !is_blocked_ && output_.own_pending() < shard_.shared_.settings.own_bytes_target;
 }
 
+bool Client::is_sent_out() const noexcept {
+    const Feed* const feed = output_.feed();
+    return output_.own_pending() == 0 && !output_.unfinished() &&
+           (feed == nullptr || output_.feed_offset() == feed->end());
+}
+
 void Client::flush() {
     if (is_blocked_ || is_closing_) return;
     const std::uint64_t feed_offset = output_.feed_offset();

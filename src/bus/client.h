@@ -90,7 +90,9 @@ public:
     virtual void send_sys(const SysTopics::Values&, const std::vector<std::string>*) {}
     /// What comes before the log in a turn: packets sent again, retained copies.
     [[nodiscard]] virtual Pulled pull_own() { return Pulled::done; }
-    /// The bus is shutting down: say so, where the protocol can.
+    /// Nothing is on its way to the client: no answer that it waits for, no bytes made for it.
+    [[nodiscard]] virtual bool is_drained() const { return is_sent_out(); }
+    /// The bus is shutting down: say so, where the protocol can, and close.
     virtual void on_drain() = 0;
     /// Once a second.
     virtual void on_tick() = 0;
@@ -115,6 +117,7 @@ protected:
     /// Enters feed or tail; cursor_ must have reached `limit`.
     void attach();
     [[nodiscard]] bool has_output_room() const;
+    [[nodiscard]] bool is_sent_out() const noexcept;
     /// How far it may read now.
     [[nodiscard]] Seq limit() const;
 

@@ -55,6 +55,7 @@ struct Metrics {
     Counter too_large;
     Counter input_excesses;  // Ended because limits.input_bytes_max was passed.
     Counter event_streams;
+    Counter acl_epoch;  // How often rights were changed.
 };
 
 }  // namespace firehose::bus

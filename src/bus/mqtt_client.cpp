@@ -133,10 +133,10 @@ std::size_t MqttClient::execute(ByteSpan input) {
             std::ignore = hold_back(Hold::replies);
             break;
         }
-        const Settings& settings = shard_.settings();
-        const auto frame = mqtt::next_frame(input.subspan(used), handshake_.is_connected()
-                                                                     ? settings.packet_bytes_max
-                                                                     : settings.connect_bytes_max);
+        // Once connected, what it was told: a reload changes that for new connections.
+        const auto frame = mqtt::next_frame(
+            input.subspan(used), handshake_.is_connected() ? limits_.packet_bytes_max
+                                                           : shard_.settings().connect_bytes_max);
         if (!frame) {
             std::ignore = fail(frame.error());
             break;
@@ -393,7 +393,7 @@ void MqttClient::on_turn() {
 void MqttClient::release() {
     hold_ = Hold::none;
     if (keep_alive_) keep_alive_->on_released(shard_.now());
-    stream_->set_reading(true);
+    if (!shard_.is_draining_) stream_->set_reading(true);
     consume({});
     note_input();
 }
@@ -432,6 +432,12 @@ MqttClient::Flow MqttClient::disconnect(mqtt::ReasonCode reason, std::string_vie
     if (version_ == mqtt::Version::v5 && session_ != nullptr && hold_ != Hold::connack) {
         send_explained(mqtt::Disconnect{.reason = reason}, detail);  // [MQTT-3.14.4-1]
     }
+    if (websocket_) {
+        ws::append_close(output_.own(),
+                         how == session::ConnectionEnd::server_stopping ? ws::CloseCode::going_away
+                                                                        : ws::CloseCode::normal,
+                         "");
+    }
     end(how, true);
     return Flow::stop;
 }
@@ -439,6 +445,15 @@ MqttClient::Flow MqttClient::disconnect(mqtt::ReasonCode reason, std::string_vie
 void MqttClient::on_taken_over() {
     std::ignore = disconnect(mqtt::ReasonCode::session_taken_over, "MQTT-3.1.4-3",
                              session::ConnectionEnd::taken_over);
+}
+
+void MqttClient::on_expelled() {
+    std::ignore = disconnect(mqtt::ReasonCode::not_authorized, "");
+}
+
+bool MqttClient::is_drained() const {
+    if (session_ == nullptr || hold_ == Hold::connack) return true;  // It was promised nothing yet.
+    return session_->inbound.unanswered() == 0 && deferred_.empty() && is_sent_out();
 }
 
 void MqttClient::on_drain() {
@@ -477,6 +492,8 @@ void MqttClient::end_session_part(session::ConnectionEnd how) {
     mode_ = ReadMode::idle;
     leave_index();
     ClientSession& session = *std::exchange(session_, nullptr);
+    FH_LOG(connection, "client_left", {"client", session.identity.client_id},
+           {"how", session::name(how)});
     session.client = nullptr;
     session.cursor = cursor_;
     if (durability_ == Durability::memory) --shard_.answered_at_placed_;

@@ -54,10 +54,11 @@ public:
     [[nodiscard]] Pulled pull_own() override;
     void on_tick() override;
     void on_gap(Seq from, Seq to) override;
+    [[nodiscard]] bool is_drained() const override;
     void on_drain() override;
 
     // From the shard.
-    void on_auth(AuthResult result);
+    void on_auth(const AuthReply& reply);
     /// What its session awaits is placed: only some listeners' clients care.
     void on_placed();
     void on_share(const PlacedRecord& placed);
@@ -72,6 +73,17 @@ public:
     void on_input_excess();
     /// Another connection took the session over [MQTT-3.1.4-3].
     void on_taken_over();
+    /// Rights changed, or who decides them.
+    void on_access_changed() {
+        if (slot_) refresh_index();
+    }
+    /// A reload took its right to be here.
+    void on_expelled();
+    [[nodiscard]] bool has_session() const noexcept { return session_ != nullptr; }
+    /// AuthReply::generation of its password.
+    [[nodiscard]] std::uint64_t password_generation() const noexcept {
+        return password_generation_;
+    }
     void send_sys(const SysTopics::Values& values, const std::vector<std::string>* only) override;
     /// The first position that was not handed over: what its session remembers.
     [[nodiscard]] Seq cursor() const;
@@ -204,6 +216,7 @@ private:
     session::ConnectLimits limits_;
     std::string user_name_;
     bool has_user_name_ = false;
+    std::uint64_t password_generation_ = 0;
     session::Will pending_will_;
     std::optional<session::KeepAlive> keep_alive_;
     std::optional<session::TopicAliases> aliases_;

@@ -211,6 +211,8 @@ void MqttClient::send_unsent(const session::InFlight& in_flight, const PlacedRec
                             .retain = in_flight.retain,
                             .packet_id = in_flight.packet_id,
                             .subscription_ids = in_flight.subscription_ids};
+    // Rights are those of now, also for what was begun before (rule **Access**).
+    if (!may_read(placed.record.topic)) return give_up(in_flight);
     const bool is_expired = !set_expiry(placed, options);
     if (is_expired && !in_flight.was_sent) {
         session_->outbound.drop(in_flight.packet_id);

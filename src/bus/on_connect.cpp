@@ -129,9 +129,10 @@ mqtt::ReasonCode MqttClient::client_id_problem(const mqtt::Connect& connect) con
     return mqtt::ReasonCode::success;
 }
 
-void MqttClient::on_auth(AuthResult result) {
+void MqttClient::on_auth(const AuthReply& reply) {
     if (is_closing_ || hold_ != Hold::authentication) return;
-    switch (result) {
+    password_generation_ = reply.generation;
+    switch (reply.result) {
         case AuthResult::accepted:
             break;
         case AuthResult::anonymous:
@@ -177,7 +178,7 @@ void MqttClient::accept() {
 void MqttClient::welcome() {
     const bool session_present = session_present_;
     send(session::connack(terms_, limits_, session_present));
-    FH_LOG(debug, "client_connected", {"client", terms_.client_id}, {"address", peer_.address},
+    FH_LOG(connection, "client_connected", {"client", terms_.client_id}, {"address", peer_.address},
            {"user", session_->identity.user_name.value_or("")},
            {"session_present", static_cast<int>(session_present)});
     // The log is read from where the session stopped; QoS 0 only from now on.

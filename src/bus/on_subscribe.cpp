@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "base/log.h"
 #include "bus/mqtt_client.h"
 #include "bus/shard.h"
 #include "topic/topic_filter.h"
@@ -98,6 +99,8 @@ mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, 
     }
     mqtt::SubscriptionOptions options = entry.options;
     options.qos = std::min(options.qos, limits_.qos_max);  // [MQTT-3.8.4-7]
+    FH_LOG(subscribe, "client_subscribed", {"client", identity().client_id}, {"filter", filter},
+           {"qos", static_cast<int>(options.qos)});
     const bool is_new = subscriptions.add(
         filter, {.options = options, .id = id, .from_seq = shard_.tail_position()});
     if (is_new) shard_.metrics_.subscriptions.add();
@@ -129,6 +132,8 @@ MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe
     leave_index();
     session::Unsubscribed gone;
     for (const std::string_view filter : unsubscribe.filters) {
+        FH_LOG(unsubscribe, "client_unsubscribed", {"client", identity().client_id},
+               {"filter", filter});
         const bool is_shared = topic::is_shared(filter);
         const bool was_there =
             is_shared ? unsubscribe_shared(filter) : session_->subscriptions.remove(filter);

@@ -11,6 +11,7 @@ namespace firehose::bus {
 namespace {
 
 constexpr std::size_t kMailboxCapacity = 65'536;
+constexpr std::size_t kSysLinesMax = 1'024;
 /// Every ticket was heard of.
 constexpr log::Ticket kNoTicketLeft{~std::uint64_t{0}};
 
@@ -28,6 +29,7 @@ Shard::Shard(Shared shared, Waker& waker)
       shares_(shared_.settings.share_owed_max),
       session_rows_(waker),
       publishes_(kMailboxCapacity, &waker),
+      sys_lines_(kSysLinesMax, &waker),
       auth_replies_(kMailboxCapacity, &waker) {}
 
 Shard::~Shard() = default;
@@ -35,11 +37,8 @@ Shard::~Shard() = default;
 void Shard::begin_turn(MonotonicTime now, WallTime wall) {
     now_ = now;
     wall_ = wall;
-    for (const AuthReply& reply : auth_replies_.take_all()) {
-        if (Client* client = find(reply.connection)) {
-            static_cast<MqttClient&>(*client).on_auth(reply.result);
-        }
-    }
+    hear_auth_replies();
+    push_sys_lines();
     // A full log holds sources back as it does clients: what they post waits, in its order.
     std::vector<InternalPublish> internal;
     if (can_record()) internal = publishes_.take_all();
@@ -77,6 +76,14 @@ bool Shard::take_subscribe() {
     if (subscribes_left_ == 0) return false;
     --subscribes_left_;
     return true;
+}
+
+void Shard::hear_auth_replies() {
+    for (const AuthReply& reply : auth_replies_.take_all()) {
+        if (Client* client = find(reply.connection)) {
+            static_cast<MqttClient&>(*client).on_auth(reply);
+        }
+    }
 }
 
 bool Shard::post(InternalPublish&& publish) {
@@ -117,6 +124,7 @@ void Shard::end_turn() {
     while (const auto id = input_.excess()) {
         static_cast<MqttClient&>(*find(*id)).on_input_excess();
     }
+    if (is_draining_) drain(false);
     trim_feeds();
     graveyard_.clear();
     sessions_.pack_retired(awaiting_.empty() ? kNoTicketLeft : awaiting_.front().first, now_,
@@ -132,7 +140,8 @@ bool Shard::has_work() const {
            ((!publishes_.is_empty() || !to_record_.empty() || !to_end_.empty() ||
              has_unwritten_leaving()) &&
             can_record()) ||
-           !auth_replies_.is_empty() || (session_rows_.requested() != 0 && can_take_rows());
+           !auth_replies_.is_empty() || !sys_lines_.is_empty() ||
+           (session_rows_.requested() != 0 && can_take_rows());
 }
 
 Entrance& Shard::add_entrance(Entrance entrance) {
@@ -165,16 +174,6 @@ void Shard::accept_event_stream(Incoming&& incoming, std::string_view filter, En
     accepted.stream().set_handler(accepted);
     settle();
     accepted.start();
-}
-
-void Shard::begin_drain() {
-    is_draining_ = true;
-    std::vector<ConnectionId> open;
-    for (const auto& [id, client] : clients_) open.push_back(id);
-    for (const ConnectionId id : open) {
-        if (Client* client = find(id)) client->on_drain();
-    }
-    link_pending();
 }
 
 /// Whether the doors may print the payload as text. One with U+0000 goes as base64 as well.
@@ -317,6 +316,13 @@ Feed& Shard::feed_for(const Client& client) {
 /// Removal waits for the end of the turn: a feed may lose its last member while it is flushed.
 void Shard::condemn(Feed& feed) {
     if (!std::exchange(feed.is_condemned, true)) feeds_without_members_.push_back(&feed);
+}
+
+void Shard::remove_empty_feeds() {
+    for (Feed* feed : std::exchange(feeds_without_members_, {})) {
+        feed->is_condemned = false;
+        if (feed->members().empty()) remove_feed(*feed);
+    }
 }
 
 void Shard::remove_feed(Feed& feed) {

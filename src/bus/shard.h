@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -91,8 +92,20 @@ public:
     /// A reader of the tail in JSON envelopes, anonymous. `filter` must be valid.
     void accept_event_stream(Incoming&& incoming, std::string_view filter, Encoding encoding);
 
-    /// Stops accepting and tells MQTT 5 clients so [3.14.4]; wills are published.
+    // What a reload changes. (shard_access.cpp)
+    /// Changes rights at one position: what is linked is fanned out by the rules as they are, then
+    /// `change` replaces them where `Shared` refers to them; all that is handed out from then on,
+    /// also to readers that lag, is judged by the new ones (rule **Access**).
+    void change_access(const std::function<void()>& change);
+    /// Disconnects MQTT clients that may not be here any more, with 0x87 where they speak MQTT 5;
+    /// passwords that were found right before are heard of first. Returns how many those were.
+    std::size_t expel(const std::function<bool(const MqttClient&)>& is_gone);
+
+    /// Stops accepting and reading. Each client is told so [3.14.4] and closed once it has the
+    /// answers to what it published and the bytes that were made for it: in this turn or later.
     void begin_drain();
+    /// The rest of them now.
+    void end_drain();
     [[nodiscard]] std::size_t clients_open() const noexcept { return clients_.size(); }
 
     /// For `restore`, before `adopt`; afterwards `start_shares` says what the start changes.
@@ -119,6 +132,12 @@ public:
 
     /// From any thread: false, and the value as it was, when 65,536 wait.
     [[nodiscard]] bool post(InternalPublish&& publish);
+    /// The same of a line for those who subscribed to its topic below $SYS; 1,024 wait at most.
+    struct SysLine {
+        std::string topic;
+        std::string text;
+    };
+    [[nodiscard]] bool post(SysLine&& line) { return sys_lines_.post(std::move(line)); }
     /// Payload and topic bytes posted and not yet appended. From any thread.
     [[nodiscard]] std::size_t internal_bytes_waiting() const noexcept {
         return internal_bytes_waiting_.load(std::memory_order_relaxed);
@@ -175,6 +194,10 @@ private:
     void condemn(Feed& feed);
     void remove_feed(Feed& feed);
 
+    void hear_auth_replies();
+    void remove_empty_feeds();
+    void drain(bool is_late);
+
     // The log's side. (shard_log.cpp)
     void link_pending();
     void hear_outcomes();
@@ -219,6 +242,7 @@ private:
     // Time. (shard_time.cpp)
     void tick();
     void push_sys_topics();
+    void push_sys_lines();
 
     // Sessions. (shard_sessions.cpp)
     void on_session_joined();
@@ -303,6 +327,7 @@ private:
 
     SessionRowsBox session_rows_;
     Mailbox<InternalPublish> publishes_;
+    Mailbox<SysLine> sys_lines_;
     std::atomic<std::size_t> internal_bytes_waiting_{0};
     Mailbox<AuthReply> auth_replies_;
 };

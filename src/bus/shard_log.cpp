@@ -347,15 +347,18 @@ bool Shard::pull_unfinished(Client& client) {
         case Lookup::found: {
             const PlacedRecord record = placed(*block, index);
             ByteBuffer packet;
+            // The rest of what it may not read any more is not given out (rule **Feeds**).
             const bool is_made =
+                client.may_read(record.record.topic) &&
                 encode_for_feed(client.encoding(), record, unfinished->retain_as_published,
                                 client.packet_bytes_max(), packet);
             if (is_made && client.output().finish(packet)) return true;
             break;
         }
     }
-    FH_LOG(warn, "client_closed", {"reason", "the record of a half-sent packet is gone"});
-    client.on_closed("the record of a half-sent packet is gone");
+    constexpr std::string_view kReason = "the record of a half-sent packet is gone, or forbidden";
+    FH_LOG(warn, "client_closed", {"reason", kReason});
+    client.on_closed(std::string{kReason});
     return false;
 }
 
@@ -471,10 +474,7 @@ void Shard::trim_feeds() {
         }
         feeds_.drop_chunk(*feed);
     }
-    for (Feed* feed : std::exchange(feeds_without_members_, {})) {
-        feed->is_condemned = false;
-        if (feed->members().empty()) remove_feed(*feed);
-    }
+    remove_empty_feeds();
     metrics_.feed_bytes.set(feeds_.bytes());
 }
 

@@ -47,4 +47,13 @@ void Shard::push_sys_topics() {
     for (auto& [id, client] : clients_) client->send_sys(sys_.values(), &sys_.changed());
 }
 
+/// Lines of the program's log: no records, at QoS 0, to whoever is subscribed now.
+void Shard::push_sys_lines() {
+    for (SysLine& line : sys_lines_.take_all()) {
+        const std::vector<std::string> only{line.topic};
+        const SysTopics::Values values{{std::move(line.topic), std::move(line.text)}};
+        for (auto& [id, client] : clients_) client->send_sys(values, &only);
+    }
+}
+
 }  // namespace firehose::bus

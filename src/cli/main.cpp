@@ -54,6 +54,7 @@ int main(int count, char** words) {
         add_check_config_command(program, exit_code);
         add_backup_command(program, exit_code);
         add_erase_command(program, exit_code);
+        add_reload_command(program, exit_code);
         add_inspect_command(program, exit_code);
         add_version_command(program, exit_code);
         try {

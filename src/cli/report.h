@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/result.h"
 #include "config/config_error.h"
 #include "config/load_config.h"
 #include "config/settings.h"

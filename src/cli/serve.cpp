@@ -18,7 +18,8 @@ constexpr const char* kExamples =
     "Without -c the defaults hold: MQTT on 1883; HTTP, WebSocket and the page on 8080; data under\n"
     "./var; everybody reads, nobody publishes. With a mosquitto.conf mosquitto's defaults hold.\n"
     "Flags win over the file. Once every port is open,\n"
-    "standard output has one line, `ready mqtt=... http=...`. SIGINT or SIGTERM stops it.\n"
+    "standard output has one line, `ready mqtt=... http=...`. SIGHUP reads the files again;\n"
+    "SIGINT or SIGTERM stops it.\n"
     "Exit codes: 0 stopped; 1 failed; 2 wrong usage or configuration, before a port opens.";
 
 std::string format_problem(const std::string& word) {

@@ -26,28 +26,25 @@ void set_ports(std::vector<config::Endpoint>& endpoints, std::optional<std::uint
     for (config::Endpoint& endpoint : endpoints) endpoint.port = *port;
 }
 
-/// Adds the Gerrit of the flags; false once what is wrong with them was printed.
-bool add_gerrit(const ServeFlags& flags, config::Settings& settings) {
-    if (flags.gerrit.empty()) return true;
+using config::ConfigErrors;
+
+ConfigErrors problem(std::string text) {
+    return {{"firehose serve", 0, "", std::move(text), ""}};
+}
+
+/// Adds the Gerrit of the flags. Returns what is wrong with them.
+ConfigErrors add_gerrit(const ServeFlags& flags, config::Settings& settings) {
+    if (flags.gerrit.empty()) return {};
     const auto url = parse_gerrit_url(flags.gerrit);
-    if (!url) {
-        std::fprintf(stderr, "firehose serve: --gerrit %s: %s\n", flags.gerrit.c_str(),
-                     url.error().c_str());
-        return false;
-    }
+    if (!url) return problem("--gerrit " + flags.gerrit + ": " + url.error());
     if (flags.gerrit_key.empty()) {
-        std::fprintf(
-            stderr,
-            "firehose serve: --gerrit needs --gerrit-key FILE, the account's private key\n");
-        return false;
+        return problem("--gerrit needs --gerrit-key FILE, the account's private key");
     }
     config::GerritSource source;
     for (const config::GerritSource& other : settings.source.gerrit) {
         if (other.name == source.name) {
-            std::fprintf(stderr,
-                         "firehose serve: --gerrit adds a source named %s, and the file has one\n",
-                         source.name.c_str());
-            return false;
+            return problem("--gerrit adds a source named " + source.name +
+                           ", and the file has one");
         }
     }
     source.username = url->username;
@@ -56,55 +53,83 @@ bool add_gerrit(const ServeFlags& flags, config::Settings& settings) {
     source.key = flags.gerrit_key;
     if (!flags.known_hosts.empty()) source.known_hosts = flags.known_hosts;
     settings.source.gerrit.push_back(std::move(source));
-    return true;
+    return {};
 }
 
 /// What the file says, or what holds without one.
-std::optional<config::Settings> base_settings(const ServeFlags& flags) {
+Result<config::LoadedConfig, ConfigErrors> base_settings(const ServeFlags& flags) {
     if (flags.file.empty() && flags.is_mosquitto) {
         auto local = config::parse_mosquitto_conf("", "", {}, flags.ports);
-        if (local) return std::move(local->settings);
-        print(local.error());
-        return std::nullopt;
+        if (!local) return Failure{local.error()};
+        return config::LoadedConfig{.settings = std::move(local->settings), .is_mosquitto = true};
     }
     if (flags.file.empty()) {
-        config::Settings settings;
-        if (!flags.ports.empty()) set_ports(settings.listen.mqtt, flags.ports.front());
-        return settings;
+        config::LoadedConfig defaults;
+        if (!flags.ports.empty()) set_ports(defaults.settings.listen.mqtt, flags.ports.front());
+        return defaults;
     }
     const auto format =
         flags.is_mosquitto ? config::ConfigFormat::mosquitto : config_format(flags.format);
-    auto config = read_config({.path = flags.file,
-                               .format = format.value_or(config::ConfigFormat::by_content),
-                               .ports = flags.ports});
-    if (!config) return std::nullopt;
-    if (!config->is_mosquitto && !flags.ports.empty()) {
-        std::fprintf(stderr,
-                     "note: -p counts only with a mosquitto.conf without a listener; a "
-                     "firehose.toml says its ports, or --mqtt-port does\n");
+    auto loaded = config::load_config({.path = flags.file,
+                                       .format = format.value_or(config::ConfigFormat::by_content),
+                                       .ports = flags.ports});
+    if (loaded && !loaded->is_mosquitto && !flags.ports.empty()) {
+        loaded->notes.push_back({flags.file, 0, "",
+                                 "-p counts only with a mosquitto.conf without a listener; a "
+                                 "firehose.toml says its ports, or --mqtt-port does",
+                                 ""});
     }
-    return std::move(config->settings);
+    return loaded;
+}
+
+/// The file and the flags, which win over it: at the start, and at each reload.
+Result<config::LoadedConfig, ConfigErrors> load(const ServeFlags& flags) {
+    auto loaded = base_settings(flags);
+    if (!loaded) return loaded;
+    config::Settings& settings = loaded->settings;
+    if (!flags.data.empty()) settings.data = flags.data;
+    if (!flags.password_file.empty()) settings.auth.password_file = flags.password_file;
+    if (!flags.acl_file.empty()) settings.auth.acl_file = flags.acl_file;
+    if (flags.demo) settings.demo = true;
+    if (flags.is_verbose || flags.is_quiet) settings.logging.types.clear();
+    if (flags.is_verbose) settings.logging.level = LogLevel::debug;
+    if (flags.is_quiet) settings.logging.level = LogLevel::off;
+    set_ports(settings.listen.mqtt, flags.mqtt_port);
+    set_ports(settings.listen.http, flags.http_port);
+    if (auto errors = add_gerrit(flags, settings); !errors.empty()) return Failure{errors};
+    return loaded;
 }
 
 std::optional<config::Settings> settings_of(const ServeFlags& flags) {
-    auto settings = base_settings(flags);
-    if (!settings) return std::nullopt;
-    if (!flags.data.empty()) settings->data = flags.data;
-    if (!flags.password_file.empty()) settings->auth.password_file = flags.password_file;
-    if (!flags.acl_file.empty()) settings->auth.acl_file = flags.acl_file;
-    if (flags.demo) settings->demo = true;
-    if (flags.is_verbose) settings->logging.level = LogLevel::debug;
-    if (flags.is_quiet) settings->logging.level = LogLevel::off;
-    set_ports(settings->listen.mqtt, flags.mqtt_port);
-    set_ports(settings->listen.http, flags.http_port);
-    if (!add_gerrit(flags, *settings) || !files_are_good(*settings)) return std::nullopt;
-    return settings;
+    auto loaded = load(flags);
+    if (!loaded) {
+        print(loaded.error());
+        return std::nullopt;
+    }
+    for (const config::ConfigError& note : loaded->notes) {
+        std::fprintf(stderr, "note: %s\n", to_string(note).c_str());
+    }
+    if (!files_are_good(loaded->settings)) return std::nullopt;
+    return std::move(loaded->settings);
 }
 
-int serve_in_background(const config::Settings& settings) {
+app::ReadAgain read_again(const ServeFlags& flags) {
+    return [flags]() -> Result<config::Settings, std::string> {
+        auto loaded = load(flags);
+        if (loaded) return std::move(loaded->settings);
+        std::string lines;
+        for (const config::ConfigError& error : loaded.error()) {
+            lines += (lines.empty() ? "" : "\n") + to_string(error);
+        }
+        return Failure{lines};
+    };
+}
+
+int serve_in_background(const config::Settings& settings, app::ReadAgain read_again) {
     auto daemon = Daemon::begin();
     if (!daemon) return kExitFailed;
-    const int exit_code = app::serve(settings, [&] { daemon->tell_ready(); });
+    const int exit_code =
+        app::serve(settings, std::move(read_again), [&] { daemon->tell_ready(); });
     daemon->tell_failed(exit_code);
     return exit_code;
 }
@@ -142,7 +167,8 @@ int run_serve(const ServeFlags& flags) {
         std::printf("%s: good\n", flags.file.empty() ? "the defaults" : flags.file.c_str());
         return kExitOk;
     }
-    return flags.is_daemon ? serve_in_background(*settings) : app::serve(*settings);
+    return flags.is_daemon ? serve_in_background(*settings, read_again(flags))
+                           : app::serve(*settings, read_again(flags));
 }
 
 int run_as_mosquitto(int count, char** words) {

@@ -2,6 +2,7 @@
 #include "config/checks.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/ip_network.h"
 
@@ -91,6 +92,25 @@ std::string topic_problem(std::string_view text) {
 
 std::string event_type_problem(std::string_view text) {
     return is_word(text) ? "" : "may have only letters, digits, - _ . and no dash first";
+}
+
+std::string log_type_problem(std::string_view text) {
+    constexpr std::array<std::string_view, 10> kTypes{
+        "debug",     "information", "notice",     "warning", "error",
+        "subscribe", "unsubscribe", "websockets", "none",    "all"};
+    if (std::ranges::find(kTypes, text) != kTypes.end()) return "";
+    return "is no type of line: there are debug, information, notice, warning, error, subscribe, "
+           "unsubscribe, websockets, all, none";
+}
+
+std::string log_destination_problem(std::string_view text) {
+    constexpr std::array<std::string_view, 6> kWords{"stderr", "stdout", "journal",
+                                                     "syslog", "topic",  "none"};
+    if (std::ranges::find(kWords, text) != kWords.end()) return "";
+    constexpr std::string_view kFile = "file:";
+    if (text.starts_with(kFile) && text.size() > kFile.size()) return "";
+    return "is no place to log to: there are stderr, stdout, journal, syslog, topic, none, "
+           "file:PATH";
 }
 
 std::string deny_rule_problem(std::string_view text) {

@@ -32,6 +32,8 @@ namespace firehose::config {
 /// An event type of Gerrit: it becomes a word of a remote command.
 [[nodiscard]] std::string event_type_problem(std::string_view text);
 /// A rule of `source.deny`.
+[[nodiscard]] std::string log_type_problem(std::string_view text);
+[[nodiscard]] std::string log_destination_problem(std::string_view text);
 [[nodiscard]] std::string deny_rule_problem(std::string_view text);
 
 }  // namespace firehose::config

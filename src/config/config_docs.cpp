@@ -22,7 +22,7 @@ bool is_same(const std::string& path, const std::string& text) {
     return false;
 }
 
-bool write(const std::string& path, const std::string& text) {
+bool write_file(const std::string& path, const std::string& text) {
     std::ofstream file{path};
     file << text;
     file.close();
@@ -39,7 +39,7 @@ int main(int count, char** words) {
         return 2;
     }
     const std::string root = words[count - 1];
-    const auto act = is_check ? is_same : write;
+    const auto act = is_check ? is_same : write_file;
     const bool docs = act(root + "/docs/configuration.md", firehose::config::configuration_md());
     const bool sample = act(root + "/deploy/firehose.toml", firehose::config::sample_toml());
     const bool mosquitto = act(root + "/docs/mosquitto.md", firehose::config::mosquitto_md());

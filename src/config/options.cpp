@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/options.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "config/checks.h"
 #include "config/option_rows.h"
@@ -22,6 +24,9 @@ constexpr std::string_view kSessionKeys[] = {"identity", "client-id"};
 constexpr std::string_view kUnknownDollar[] = {"refuse", "grant"};
 constexpr std::string_view kWithoutAclFile[] = {"read", "readwrite"};
 constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error", "off"};
+constexpr std::string_view kLogTo[] = {"stderr"};
+constexpr std::string_view kFacilities[] = {"daemon", "user",   "local0", "local1", "local2",
+                                            "local3", "local4", "local5", "local6", "local7"};
 constexpr std::string_view kHostKeyChecks[] = {"strict", "accept-new"};
 
 constexpr Option kOptions[] = {
@@ -52,6 +57,7 @@ constexpr Option kOptions[] = {
      .value = kAnyMqtt,
      .min = 0,
      .max = 16,
+     .reload = Reload::live,
      .field = &at<&Settings::listen, &ListenSettings::mqtt>,
      .doc = "Addresses for MQTT over TCP. Port 0 takes any free port; `[]` opens none.",
      .example = "[\"127.0.0.1:1883\"]"},
@@ -60,12 +66,14 @@ constexpr Option kOptions[] = {
      .value = kAnyHttp,
      .min = 0,
      .max = 16,
+     .reload = Reload::live,
      .field = &at<&Settings::listen, &ListenSettings::http>,
      .doc = "Addresses for HTTP: the page, `/events`, and MQTT over WebSocket on any path.",
      .example = "[\"127.0.0.1:8080\"]"},
     {.key = "listen.durability",
      .type = Choice{.words = kDurabilities},
      .value = "disk",
+     .reload = Reload::live,
      .field = &at<&Settings::listen, &ListenSettings::durability>,
      .doc =
          "When publishes at QoS 1 and 2 are acknowledged. `disk`: when they would survive a "
@@ -77,6 +85,7 @@ constexpr Option kOptions[] = {
      .type = Path{},
      .value = "",
      .max = kPathMax,
+     .reload = Reload::live,
      .field = &at<&Settings::auth, &AuthSettings::password_file>,
      .doc = "Users and password hashes, as `firehose passwd` and mosquitto_passwd write them. "
             "Without it every client is anonymous.",
@@ -85,6 +94,7 @@ constexpr Option kOptions[] = {
      .type = Path{},
      .value = "",
      .max = kPathMax,
+     .reload = Reload::live,
      .field = &at<&Settings::auth, &AuthSettings::acl_file>,
      .doc = "Who may read and publish what, in the format of mosquitto's ACL file. Without it "
             "everybody reads everything and nobody publishes; with it, it alone decides.",
@@ -212,6 +222,7 @@ constexpr Option kOptions[] = {
      .value = 2'000'000,
      .min = 1_KiB,
      .max = 16_MiB,
+     .reload = Reload::live,
      .field = &at<&Settings::limits, &LimitSettings::packet_bytes_max>,
      .doc = "Largest MQTT packet that a client may send; a source's record obeys it too."},
     {.key = "limits.input_bytes_max",
@@ -228,6 +239,7 @@ constexpr Option kOptions[] = {
      .value = 10'000,
      .min = 1,
      .max = 1'000'000,
+     .reload = Reload::live,
      .field = &at<&Settings::limits, &LimitSettings::connections_max>,
      .doc = "Connections of all kinds at one time. Further ones are closed at once."},
     {.key = "limits.subscriptions_max",
@@ -235,6 +247,7 @@ constexpr Option kOptions[] = {
      .value = 1'000,
      .min = 1,
      .max = 100'000,
+     .reload = Reload::live,
      .field = &at<&Settings::limits, &LimitSettings::subscriptions_max>,
      .doc = "Subscriptions of one session."},
     {.key = "limits.topic_levels_max",
@@ -242,6 +255,7 @@ constexpr Option kOptions[] = {
      .value = 200,
      .min = 8,
      .max = 65'535,
+     .reload = Reload::live,
      .field = &at<&Settings::limits, &LimitSettings::topic_levels_max>,
      .doc = "Levels of a topic or filter."},
     {.key = "limits.v31_client_id_max",
@@ -257,6 +271,7 @@ constexpr Option kOptions[] = {
      .value = 10s,
      .min = 100ms,
      .max = 10min,
+     .reload = Reload::live,
      .field = &at<&Settings::limits, &LimitSettings::connect_timeout>,
      .doc = "A client that has not sent its CONNECT by then is closed."},
     {.key = "limits.http_head_timeout",
@@ -264,6 +279,7 @@ constexpr Option kOptions[] = {
      .value = 10s,
      .min = 100ms,
      .max = 10min,
+     .reload = Reload::live,
      .field = &at<&Settings::limits, &LimitSettings::http_head_timeout>,
      .doc = "An HTTP client that has not sent its request's head by then is closed."},
     {.key = "limits.http_head_bytes_max",
@@ -281,6 +297,7 @@ constexpr Option kOptions[] = {
      .value = 64,
      .min = 1,
      .max = 65'535,
+     .reload = Reload::live,
      .field = &at<&Settings::publish, &PublishSettings::inflight_max>,
      .doc = "QoS 1 and 2 messages of an MQTT 3.1.1 publisher that are not acknowledged yet. At the "
             "bound its socket is not read."},
@@ -298,6 +315,7 @@ constexpr Option kOptions[] = {
      .value = 10s,
      .min = 100ms,
      .max = 10min,
+     .reload = Reload::live,
      .field = &at<&Settings::publish, &PublishSettings::stall_max>,
      .doc = "Longest time that a publisher is held like that before it is closed."},
     {.key = "publish.qos_max",
@@ -338,6 +356,7 @@ constexpr Option kOptions[] = {
      .value = 64_KiB,
      .min = 4_KiB,
      .max = 16_MiB,
+     .reload = Reload::live,
      .field = &at<&Settings::connection, &ConnectionSettings::replies_max>,
      .doc = "Unsent replies to one client at which its socket is not read."},
     {.key = "websocket.ping_interval",
@@ -352,6 +371,7 @@ constexpr Option kOptions[] = {
     {.key = "session.anonymous",
      .type = Choice{.words = kAnonymousSessions},
      .value = "own",
+     .reload = Reload::live,
      .field = &at<&Settings::session, &SessionSettings::anonymous>,
      .doc = "Sessions of anonymous clients. `own`: each connection has its own, nobody can take it "
             "over, it ends with the connection. `standard`: as MQTT has it, by client id."},
@@ -402,6 +422,7 @@ constexpr Option kOptions[] = {
      .value = 20,
      .min = 1,
      .max = 65'535,
+     .reload = Reload::live,
      .field = &at<&Settings::session, &SessionSettings::inflight_max>,
      .doc = "QoS 1 and 2 messages to one client that it has not acknowledged. An MQTT 5 client may "
             "ask for fewer by its Receive Maximum."},
@@ -410,6 +431,7 @@ constexpr Option kOptions[] = {
      .value = 64,
      .min = 1,
      .max = 65'535,
+     .reload = Reload::live,
      .field = &at<&Settings::session, &SessionSettings::receive_maximum>,
      .doc = "The Receive Maximum that MQTT 5 clients are told: QoS 1 and 2 messages of theirs that "
             "are not acknowledged yet."},
@@ -418,6 +440,7 @@ constexpr Option kOptions[] = {
      .value = 10,
      .min = 0,
      .max = 65'535,
+     .reload = Reload::live,
      .field = &at<&Settings::session, &SessionSettings::topic_alias_max>,
      .doc = "Topic aliases that an MQTT 5 client may use towards the bus."},
     {.key = "session.expiry_max",
@@ -425,6 +448,7 @@ constexpr Option kOptions[] = {
      .value = Days{7},
      .min = 0s,
      .max = Days{36'500},
+     .reload = Reload::live,
      .field = &at<&Settings::session, &SessionSettings::expiry_max>,
      .doc = "Longest time that a session outlives its connection, whatever its client asks for."},
     {.key = "session.hold_bytes",
@@ -440,6 +464,7 @@ constexpr Option kOptions[] = {
      .value = 10'000,
      .min = 1,
      .max = 1'000'000,
+     .reload = Reload::live,
      .field = &at<&Settings::session, &SessionSettings::count_max>,
      .doc = "Sessions that are kept without a connection. Past it new ones end with their "
             "connection."},
@@ -481,6 +506,7 @@ constexpr Option kOptions[] = {
      .value = 65'535s,
      .min = 1s,
      .max = 65'535s,
+     .reload = Reload::live,
      .field = &at<&Settings::keep_alive, &KeepAliveSettings::max>,
      .doc = "Longest keep-alive. An MQTT 5 client that asks for more, or for none, is told this "
             "one; an older client, which cannot be told, is refused. 65535 s allows any."},
@@ -557,6 +583,7 @@ constexpr Option kOptions[] = {
      .value = 10s,
      .min = 0s,
      .max = 65'535s,
+     .reload = Reload::live,
      .field = &at<&Settings::sys, &SysSettings::interval>,
      .doc = "How often the topics below `$SYS/broker` are brought up to date. 0: there are none."},
 
@@ -565,14 +592,86 @@ constexpr Option kOptions[] = {
      .value = 5s,
      .min = 0s,
      .max = 5min,
+     .reload = Reload::live,
      .field = &at<&Settings::shutdown, &ShutdownSettings::drain>,
      .doc = "Time that a stop gives to what is on its way before it closes everything."},
 
     {.key = "logging.level",
      .type = Choice{.words = kLevels},
      .value = "info",
+     .reload = Reload::live,
      .field = &at<&Settings::logging, &LoggingSettings::level>,
-     .doc = "What the program itself logs to standard error."},
+     .doc = "What the program itself logs, at least this severe; `logging.types` is finer."},
+    {.key = "logging.types",
+     .type = ListOfText{},
+     .value = Value::List{},
+     .min = 0,
+     .max = 16,
+     .reload = Reload::live,
+     .field = &at<&Settings::logging, &LoggingSettings::types>,
+     .check = &log_type_problem,
+     .doc = "Types of lines to write, by mosquitto's names: `debug`, `information`, `notice` (the "
+            "same lines), `warning`, `error`, `subscribe`, `unsubscribe`, `websockets` (none so "
+            "far), `all`, `none`. `[]`: by `logging.level`.",
+     .example = "[\"error\", \"warning\", \"notice\", \"subscribe\"]"},
+    {.key = "logging.to",
+     .type = ListOfText{},
+     .value = kLogTo,
+     .min = 1,
+     .max = 8,
+     .reload = Reload::live,
+     .field = &at<&Settings::logging, &LoggingSettings::to>,
+     .check = &log_destination_problem,
+     .doc = "Where to: `stderr` and `stdout` (under systemd with a priority for the journal), "
+            "`journal`, `syslog`, `file:PATH` (mode 0640, opened again by a reload), `topic` "
+            "(`$SYS/broker/log/#`), `none`; several at once. What cannot be written is lost.",
+     .example = "[\"stderr\", \"file:/var/log/firehose/firehose.log\"]"},
+    {.key = "logging.connection_messages",
+     .type = Bool{},
+     .value = false,
+     .reload = Reload::live,
+     .field = &at<&Settings::logging, &LoggingSettings::connection_messages>,
+     .doc = "Whether clients that come and go are logged where the level is `info`. At `debug` "
+            "they always are, above `info` never."},
+    {.key = "logging.timestamp",
+     .type = Bool{},
+     .value = true,
+     .reload = Reload::live,
+     .field = &at<&Settings::logging, &LoggingSettings::timestamp>,
+     .doc = "Whether lines begin with the time. Journal and syslog have their own."},
+    {.key = "logging.timestamp_format",
+     .type = Text{},
+     .value = "",
+     .max = 100,
+     .reload = Reload::live,
+     .field = &at<&Settings::logging, &LoggingSettings::timestamp_format>,
+     .doc = "How the time is written, for strftime(3), in local time. Empty: RFC 3339 in UTC.",
+     .example = "\"%Y-%m-%dT%H:%M:%S\""},
+    {.key = "logging.syslog_facility",
+     .type = Choice{.words = kFacilities},
+     .value = "daemon",
+     .reload = Reload::live,
+     .field = &at<&Settings::logging, &LoggingSettings::syslog_facility>,
+     .doc = "The facility of lines to syslog."},
+
+    {.key = "process.user",
+     .type = Text{},
+     .value = "",
+     .max = 255,
+     .field = &at<&Settings::process, &ProcessSettings::user>,
+     .check = &user_problem,
+     .doc = "Started as root, the program becomes this user before it reads or opens anything but "
+            "its configuration; it keeps the right to open ports below 1024. Empty, or not "
+            "started as root: it stays who it is.",
+     .example = "\"firehose\""},
+    {.key = "process.pid_file",
+     .type = Path{},
+     .value = "",
+     .max = kPathMax,
+     .field = &at<&Settings::process, &ProcessSettings::pid_file>,
+     .doc = "File for the process id, written before `process.user` takes effect, removed at the "
+            "end where that is allowed.",
+     .example = "\"/run/firehose/firehose.pid\""},
 
     {.key = "source.deny",
      .type = ListOfText{},
@@ -693,6 +792,7 @@ constexpr Section kSections[] = {
     {.name = "sys", .doc = "The bus about itself."},
     {.name = "shutdown", .doc = "How it stops."},
     {.name = "logging", .doc = "What it logs."},
+    {.name = "process", .doc = "As whom it runs."},
     {.name = "source", .doc = "Where events come from, besides publishers."},
 };
 
@@ -793,6 +893,25 @@ GerritSource::GerritSource() {
 
 Settings::Settings() {
     set_defaults(kOptions, this);
+}
+
+LogTypes LoggingSettings::selection() const {
+    LogTypes selected = LogTypes::at(types.empty() ? level : LogLevel::off);
+    const auto add = [&selected](std::initializer_list<LogType> added) {
+        for (const LogType type : added) selected.add(type);
+    };
+    for (const std::string& type : types) {
+        if (type == "all") return LogTypes::at(LogLevel::debug);
+        if (type == "debug") add({LogType::debug});
+        if (type == "information" || type == "notice") add({LogType::info});
+        if (type == "warning") add({LogType::warn});
+        if (type == "error") add({LogType::error});
+        if (type == "subscribe") add({LogType::subscribe});
+        if (type == "unsubscribe") add({LogType::unsubscribe});
+    }
+    if (std::ranges::find(types, "none") != types.end()) return {};
+    if (connection_messages && selected.contains(LogType::info)) add({LogType::connection});
+    return selected;
 }
 
 std::uint64_t Settings::shard_count(unsigned cores) const noexcept {

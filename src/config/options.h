@@ -73,7 +73,7 @@ struct Bound {
     std::uint64_t number;
 };
 
-/// Whether a reload takes it over, or only a restart. This release has no reload yet.
+/// Whether a reload takes it over, or only a restart.
 enum class Reload : std::uint8_t { live, restart };
 
 /// The field of Settings (or of a GerritSource) that a row fills. Enumerations are bytes.

@@ -251,6 +251,15 @@ bool PasswordFile::erase(std::string_view user) {
     return true;
 }
 
+std::set<std::string> PasswordFile::lost_since(const PasswordFile& before) const {
+    std::set<std::string> lost;
+    for (const auto& [name, secret] : before.users_) {
+        const auto found = users_.find(name);
+        if (found == users_.end() || found->second != secret) lost.insert(name);
+    }
+    return lost;
+}
+
 std::string PasswordFile::text() const {
     std::string text;
     for (const std::string& comment : comments_) text += comment + "\n";

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,9 @@ public:
     /// @return whether there was such a user.
     [[nodiscard]] bool erase(std::string_view user);
 
+    /// Users of `before` whose password of then is not theirs any more, or who are gone.
+    [[nodiscard]] std::set<std::string> lost_since(const PasswordFile& before) const;
+
     [[nodiscard]] std::size_t size() const noexcept { return users_.size(); }
     /// The file's text: its comments, then users in the order of their names.
     [[nodiscard]] std::string text() const;
@@ -58,6 +62,8 @@ private:
         unsigned iterations = 0;  // 0: a $6$.
         std::vector<unsigned char> salt;
         std::vector<unsigned char> hash;
+
+        friend bool operator==(const Secret&, const Secret&) = default;
     };
 
     struct Line;

@@ -188,6 +188,17 @@ protected:
     std::string folder_;
 };
 
+TEST(PasswordFile, NamesWhoLostThePasswordOfBefore) {
+    PasswordFile before;
+    for (const char* user : {"gone", "changed", "stays"}) EXPECT_EQ(before.set(user, "p"), "");
+    PasswordFile now = before;
+    EXPECT_TRUE(now.lost_since(before).empty());
+    EXPECT_TRUE(now.erase("gone"));
+    EXPECT_EQ(now.set("changed", "q"), "");
+    EXPECT_EQ(now.set("new", "n"), "");
+    EXPECT_EQ(now.lost_since(before), (std::set<std::string>{"changed", "gone"}));
+}
+
 TEST_F(PrivateFile, IsReplacedWholeAndForItsOwnerOnly) {
     const std::string path = folder_ + "/passwd";
     std::ofstream{path} << "old";

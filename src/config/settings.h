@@ -247,8 +247,35 @@ struct ShutdownSettings {
     Microseconds drain{0};
 };
 
+enum class SyslogFacility : std::uint8_t {
+    daemon,
+    user,
+    local0,
+    local1,
+    local2,
+    local3,
+    local4,
+    local5,
+    local6,
+    local7,
+};
+
 struct LoggingSettings {
     LogLevel level = LogLevel::info;
+    std::vector<std::string> types;  // Empty: by level.
+    std::vector<std::string> to;     // "stderr", "file:/var/log/firehose.log"; see checks.h.
+    bool connection_messages = false;
+    bool timestamp = true;
+    std::string timestamp_format;  // For strftime; empty: RFC 3339.
+    SyslogFacility syslog_facility = SyslogFacility::daemon;
+
+    /// What is written by these.
+    [[nodiscard]] LogTypes selection() const;
+};
+
+struct ProcessSettings {
+    std::string user;      // Empty: stays who started it.
+    std::string pid_file;  // Empty: none.
 };
 
 enum class HostKeyCheck : std::uint8_t { strict, accept_new };
@@ -302,6 +329,7 @@ struct Settings {
     SysSettings sys;
     ShutdownSettings shutdown;
     LoggingSettings logging;
+    ProcessSettings process;
     SourceSettings source;
 
     /// The defaults of options.cpp.

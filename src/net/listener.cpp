@@ -140,6 +140,16 @@ Result<std::unique_ptr<Listener>, NetError> Listener::open_unix(EventLoop& loop,
     return listener;
 }
 
+std::unique_ptr<Listener> Listener::adopt(EventLoop& loop, FileDescriptor socket,
+                                          OnAccept on_accept) {
+    SocketAddress bound;
+    ::getsockname(socket.get(), bound.get(), bound.size_to_fill());
+    std::unique_ptr<Listener> listener{new Listener{loop, std::move(socket), std::move(on_accept)}};
+    listener->port_ = bound.port();
+    listener->address_ = bound.text();
+    return listener;
+}
+
 Listener::~Listener() {
     if (!unix_path_.empty()) ::unlink(unix_path_.c_str());
     if (pause_timer_.serial != 0) loop_.cancel(pause_timer_);

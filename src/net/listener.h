@@ -53,6 +53,10 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<Listener>, NetError> open_unix(
         EventLoop& loop, const std::string& path, OnAccept on_accept,
         mode_t mode = S_IRUSR | S_IWUSR);
+    /// A socket that listens already, is not blocking and belongs to another: a Unix socket's path
+    /// stays. Its buffers are as its owner set them.
+    [[nodiscard]] static std::unique_ptr<Listener> adopt(EventLoop& loop, FileDescriptor socket,
+                                                         OnAccept on_accept);
     ~Listener() override;
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;

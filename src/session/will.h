@@ -5,6 +5,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/time.h"
@@ -27,6 +28,22 @@ enum class ConnectionEnd : std::uint8_t {
     taken_over,              // Another connection of the same client.
     server_stopping,         // We stop: left to the restart, as section 3.1.2.5 allows.
 };
+
+[[nodiscard]] constexpr std::string_view name(ConnectionEnd end) noexcept {
+    switch (end) {
+        case ConnectionEnd::disconnected:
+            return "disconnected";
+        case ConnectionEnd::disconnected_with_will:
+            return "disconnected_with_will";
+        case ConnectionEnd::lost:
+            return "lost";
+        case ConnectionEnd::taken_over:
+            return "taken_over";
+        case ConnectionEnd::server_stopping:
+            return "server_stopping";
+    }
+    return "";
+}
 
 struct WillAction {
     enum class Kind : std::uint8_t { nothing, publish_now, publish_at };

@@ -163,6 +163,9 @@ Stop Server::stop() {
     for (std::uint64_t i = random_.below(30); i > 0; --i) step_all();
     // Whoever is connected still is not heard any more.
     for (Node& node : nodes_) {
+        node.shard->begin_turn(machine_.clock.monotonic(), machine_.clock.wall());
+        node.shard->end_drain();
+        node.shard->end_turn();
         node.unaccepted.clear();
         node.open.clear();
     }
