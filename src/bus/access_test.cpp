@@ -80,8 +80,9 @@ TEST(Access, WhatIsPublishedInTheSameTurnIsJudgedByTheRulesBefore) {
 TEST(Access, EventStreamsFollowIt) {
     Bus bus{{}, kAll};
     auto wire = std::make_shared<testing::Wire>();
-    bus.shard.accept_event_stream({.stream = std::make_unique<testing::WireStream>(wire), .entrance = bus.entrance}, "#",
-                                  Encoding::ndjson);
+    bus.shard.accept_event_stream(
+        {.stream = std::make_unique<testing::WireStream>(wire), .entrance = bus.entrance}, "#",
+        Encoding::ndjson);
     Peer publisher{bus, Version::v5};
     log_in(publisher, "u");
     reload(bus, kNoSecret);
