@@ -28,7 +28,8 @@ class Bus:
 
     def settings(self):
         return (f'data = "{self.folder}/var"\n[listen]\nmqtt = ["127.0.0.1:0"]\nhttp = ["127.0.0.1:0"]\n'
-                f'[auth]\nacl_file = "{self.folder}/acl"\n[session]\nanonymous = "standard"\n[sys]\ninterval = "1 s"\n')
+                f'[auth]\nacl_file = "{self.folder}/acl"\n[session]\nanonymous = "standard"\n[sys]\ninterval = "1 s"\n'
+                '[share]\nanonymous = true\n')
 
     def stop(self):
         """What is wrong with how it ended, or nothing."""
