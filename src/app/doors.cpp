@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/doors.h"
 
+#include <fcntl.h>
+
+#include <algorithm>
+
 #include "app/bus_settings.h"
 #include "app/tls_settings.h"
 #include "base/log.h"
+#include "config/values.h"
 
 namespace firehose::app {
 namespace {
