@@ -45,6 +45,9 @@ bus::Settings bus_settings(const config::Settings& s) {
         .session_restart_grace = s.session.restart_grace,
         .will_restart_grace = s.will.restart_grace,
         .v31_client_id_max = static_cast<std::uint16_t>(s.limits.v31_client_id_max),
+        .qos_max = static_cast<mqtt::Qos>(s.publish.qos_max),
+        .takes_retained = s.publish.retained,
+        .grants_reserved_filters = s.limits.grant_reserved,
         .anonymous_sessions = s.session.anonymous == config::AnonymousSessions::standard
                                   ? bus::AnonymousSessions::standard
                                   : bus::AnonymousSessions::own,
@@ -59,6 +62,7 @@ bus::Settings bus_settings(const config::Settings& s) {
         .payload_bytes_max = static_cast<std::uint32_t>(s.publish.payload_bytes_max),
         .feed_window_bytes = s.feed.window_bytes,
         .feed_lag_max = s.feed.lag_max,
+        .check_retain_source = s.auth.check_retain_source,
         .share_anonymous = s.share.anonymous,
         .share_owed_max = s.share.owed_max,
         .durability = weakest_durability(s),

@@ -290,6 +290,11 @@ Taken MqttClient::send_retained(const RetainedView::Entry& entry,
     std::size_t size = 0;
     const auto record = log::decode_record(entry.record_bytes, size);
     if (!record || !may_read(record->topic)) return Taken::yes;
+    // Its publisher may have lost the right since (rule **Access**).
+    if (shard_.settings().check_retain_source && !record->author.empty() &&
+        !entrance_.acl->may_write(SessionStore::identity_of(record->author), record->topic)) {
+        return Taken::yes;
+    }
     // What replaced it since the page was made has come live: no stale value follows it.
     if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return Taken::yes;
     session::Match match{.qos = wanted.options.qos};

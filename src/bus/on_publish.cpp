@@ -68,6 +68,11 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         .payload = publish.payload,
         .publisher = session_->publisher,
     };
+    std::string author;
+    if (publish.retain && !publish.payload.empty()) {
+        author = SessionStore::author_of(session_->identity);
+        record.author = author;
+    }
     if (publish.message_expiry_s) {
         record.expires = shard_.wall() + std::chrono::seconds{*publish.message_expiry_s};
     }

@@ -35,6 +35,10 @@ std::string SessionStore::key_of_client(std::string_view client_id) {
     return "a" + std::string{client_id};
 }
 
+std::string SessionStore::author_of(const Identity& who) {
+    return key_of(who, true, ConnectionId{});
+}
+
 Identity SessionStore::identity_of(std::string_view key) {
     const std::string_view text = key.substr(std::min<std::size_t>(1, key.size()));
     if (key.starts_with('w')) {

@@ -84,6 +84,8 @@ public:
                                             ConnectionId connection);
     /// The key where sessions belong to whoever comes with the client id.
     [[nodiscard]] static std::string key_of_client(std::string_view client_id);
+    /// How a record names who published it: a key that `identity_of` understands.
+    [[nodiscard]] static std::string author_of(const Identity& who);
     /// Whose key it is; of a client id's alone, an anonymous client's.
     [[nodiscard]] static Identity identity_of(std::string_view key);
 

@@ -70,6 +70,7 @@ struct Settings {
     std::uint32_t payload_bytes_max = 0;   // publish.payload_bytes_max; 0: no bound.
     std::size_t feed_window_bytes = 16 * 1024 * 1024;  // feed.window_bytes, a shard.
     std::chrono::microseconds feed_lag_max = std::chrono::seconds{1};  // feed.lag_max
+    bool check_retain_source = true;                                   // auth.check_retain_source
     bool share_anonymous = false;                                      // share.anonymous
     std::size_t share_owed_max = 65'536;                               // share.owed_max, a member.
     Durability durability = Durability::disk;  // The weakest of the listeners, for $SYS.

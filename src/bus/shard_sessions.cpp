@@ -133,6 +133,11 @@ void Shard::perform(const session::WillAction& action, ClientSession& session) {
                             .properties = will->properties,
                             .payload = will->payload,
                             .publisher = session.publisher};
+        std::string author;
+        if (will->retain && !will->payload.empty()) {
+            author = SessionStore::author_of(session.identity);
+            message.author = author;
+        }
         if (will->message_expiry_s) {
             message.expires = wall_ + std::chrono::seconds{*will->message_expiry_s};
         }
@@ -301,7 +306,7 @@ StoredSession Shard::row_of(ClientSession& session) {
 
 Seq Shard::sessions_needed_from() {
     Seq needed = sessions_.offline().needed_from();
-    needed = std::min(needed, shares_.needed_from().value_or(needed));
+    if (keeps_shares_) needed = std::min(needed, shares_.needed_from().value_or(needed));
     sessions_.for_each([&needed](const ClientSession& session) {
         if (session.is_durable()) needed = std::min(needed, session.row_needs);
     });

@@ -93,7 +93,7 @@ void ShareTable::join(PublisherId member, const session::GroupJoined& joined) {
     ++members_[member].groups;
 }
 
-/// The next in order who can keep it. [MQTT-4.8.2-4]
+/// The next in order who can keep it.
 void ShareTable::give(Group& group, Share share, Qos qos, std::vector<PublisherId>& given) {
     const std::size_t count = group.places.size();
     for (std::size_t i = 0; i < count; ++i) {

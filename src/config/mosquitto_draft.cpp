@@ -27,6 +27,9 @@ MosquittoDraft::MosquittoDraft() {
     settings.auth.without_acl_file = WithoutAclFile::readwrite;
     settings.session.anonymous = AnonymousSessions::standard;
     settings.session.key = SessionKey::client_id;
+    settings.share.anonymous = true;
+    settings.limits.v31_client_id_max = 0;
+    settings.limits.grant_reserved = true;
     settings.session.receive_maximum = 20;
     settings.session.inflight_max = 20;
     settings.session.queued_max = 1'000;

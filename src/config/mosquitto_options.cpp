@@ -175,9 +175,8 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "`tls.cert_file` of the listener; needs `keyfile`."},
     {.name = "check_retain_source",
      .kind = Flag{},
-     .fate = kNoted,
-     .doc = "A publisher's rights are checked when it publishes, a reader's when it reads; a "
-            "retained message stays although its publisher lost the right since."},
+     .take = [](Draft& d, const Given& g) { d.settings.auth.check_retain_source = g.flag; },
+     .doc = "`auth.check_retain_source`, default `true`."},
     {.name = "ciphers",
      .scope = kListener,
      .take = [](Draft& d, const Given& g) { d.listener().tls.ciphers = g.text; },
@@ -438,11 +437,8 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "`tls.require_certificate` of the listener; needs `cafile` or `capath`."},
     {.name = "retain_available",
      .kind = Flag{},
-     .take =
-         [](Draft& d, const Given& g) {
-             if (!g.flag) d.fail("must be true", "true: retained messages are always taken");
-         },
-     .doc = "Only `true`."},
+     .take = [](Draft& d, const Given& g) { d.settings.publish.retained = g.flag; },
+     .doc = "`publish.retained`, default `true`."},
     {.name = "retain_expiry_interval",
      .kind = Number{.min = 1},
      .fate = kRefused,

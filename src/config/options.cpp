@@ -89,6 +89,12 @@ constexpr Option kOptions[] = {
             "everybody reads everything and nobody publishes; with it, it alone decides.",
      .example = "\"/etc/firehose/acl\""},
 
+    {.key = "auth.check_retain_source",
+     .type = Bool{},
+     .value = true,
+     .field = &at<&Settings::auth, &AuthSettings::check_retain_source>,
+     .doc = "A retained message is withheld from new subscribers when its publisher may no longer "
+            "publish there."},
     {.key = "auth.without_acl_file",
      .type = Choice{.words = kWithoutAclFile},
      .value = "read",
@@ -245,6 +251,12 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::limits, &LimitSettings::v31_client_id_max>,
      .doc = "Characters in the client id of an MQTT 3.1 client, 23 in its standard. 0: any "
             "number."},
+    {.key = "limits.grant_reserved",
+     .type = Bool{},
+     .value = false,
+     .field = &at<&Settings::limits, &LimitSettings::grant_reserved>,
+     .doc = "Subscriptions to reserved names (`$CONTROL/#` and all that begin with `$` but `$SYS` "
+            "and `$share`) are granted, as mosquitto does, though nothing comes; else refused."},
     {.key = "limits.connect_timeout",
      .type = Duration{},
      .value = 10s,
@@ -284,6 +296,20 @@ constexpr Option kOptions[] = {
      .max = 10min,
      .field = &at<&Settings::publish, &PublishSettings::stall_max>,
      .doc = "Longest time that a publisher is held like that before it is closed."},
+    {.key = "publish.retained",
+     .type = Bool{},
+     .value = true,
+     .field = &at<&Settings::publish, &PublishSettings::retained>,
+     .doc = "Retained messages are taken. Where not, MQTT 5 clients are told so, and a client that "
+            "publishes one is disconnected."},
+    {.key = "publish.qos_max",
+     .type = Count{},
+     .value = 2,
+     .min = 0,
+     .max = 2,
+     .field = &at<&Settings::publish, &PublishSettings::qos_max>,
+     .doc = "Highest QoS of a client's publishes, and of what it is granted. MQTT 5 clients are "
+            "told so, and a client that publishes above it is disconnected."},
 
     {.key = "publish.payload_bytes_max",
      .type = Bytes{},

@@ -88,6 +88,7 @@ struct AuthSettings {
     std::string password_file;  // Empty: nobody has a password.
     std::string acl_file;       // Empty: without_acl_file holds.
     WithoutAclFile without_acl_file = WithoutAclFile::read;
+    bool check_retain_source = false;
 };
 
 struct ClientIdSettings {
@@ -103,6 +104,7 @@ struct LimitSettings {
     std::uint64_t subscriptions_max = 0;  // In one session.
     std::uint64_t topic_levels_max = 0;
     std::uint64_t v31_client_id_max = 0;  // Characters; 0: any number.
+    bool grant_reserved = false;          // Filters of names with `$` that are none of ours.
     Microseconds connect_timeout{0};
     Microseconds http_head_timeout{0};
 };
@@ -111,6 +113,8 @@ struct PublishSettings {
     std::uint64_t inflight_max = 0;
     std::uint64_t held_max = 0;
     Microseconds stall_max{0};
+    bool retained = false;                // Retained messages are taken.
+    std::uint64_t qos_max = 0;            // Of a client's publishes.
     std::uint64_t payload_bytes_max = 0;  // 0: no bound but the packet's.
 };
 

@@ -25,6 +25,7 @@ enum class Tag : std::uint8_t {
     origin_time = 4,
     inbound_packet_id = 5,
     properties = 0x80,
+    author = 0x81,
 };
 
 [[nodiscard]] constexpr bool is_long(std::uint8_t tag) noexcept {
@@ -122,6 +123,10 @@ void read_field(BodyReader& body, Record& record) {
             if (value.size() > kPropertiesBytesMax) body.fail();
             record.properties = value;
             return;
+        case Tag::author:
+            if (value.size() > kAuthorBytesMax) body.fail();
+            record.author = as_text(value);
+            return;
     }
 }
 
@@ -166,6 +171,7 @@ void encode_record(const Record& record, ByteBuffer& out) {
     FH_ASSERT(record.properties.size() <= kPropertiesBytesMax);
     FH_ASSERT(record.payload.size() <= kPayloadBytesMax);
     FH_ASSERT(record.origin_id.size() <= kOriginIdBytesMax);
+    FH_ASSERT(record.author.size() <= kAuthorBytesMax);
 
     const std::size_t start = out.size();
     out.resize(start + kRecordHeaderBytes);
@@ -187,6 +193,7 @@ void encode_record(const Record& record, ByteBuffer& out) {
         put_number_field(out, Tag::inbound_packet_id, record.inbound_packet_id);
     }
     if (!record.properties.empty()) put_field(out, Tag::properties, record.properties);
+    if (!record.author.empty()) put_field(out, Tag::author, as_bytes(record.author));
 
     const ByteSpan body = ByteSpan{out}.subspan(start + kRecordHeaderBytes);
     put(out.data() + start, static_cast<std::uint32_t>(body.size()));

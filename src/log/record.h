@@ -37,18 +37,19 @@ enum class RecordKind : std::uint8_t {
     pubrec_received = 23,
     will_armed = 24,
     will_disarmed = 25,
-    group_joined = 26,  // Later.
-    group_left = 27,    // Later.
-    keep = 28,          // A retained record, copied forward from a segment that goes.
-    erase = 29,         // The operator takes records back.
-    epoch = 30,         // Later.
+    group_joined = 26,
+    group_left = 27,
+    keep = 28,   // A retained record, copied forward from a segment that goes.
+    erase = 29,  // The operator takes records back.
+    epoch = 30,  // A start, as far as shared subscriptions care.
 };
 
 inline constexpr std::size_t kTopicBytesMax = 65'535;
 inline constexpr std::size_t kPropertiesBytesMax = 65'536;
 inline constexpr std::size_t kPayloadBytesMax = std::size_t{16} << 20;
 inline constexpr std::size_t kOriginIdBytesMax = 64;
-inline constexpr std::size_t kRecordHeaderBytes = 8;  // Length and CRC32C.
+inline constexpr std::size_t kAuthorBytesMax = 131'200;  // Two MQTT strings.
+inline constexpr std::size_t kRecordHeaderBytes = 8;     // Length and CRC32C.
 /// No record is larger; fields of later versions included.
 inline constexpr std::size_t kRecordBytesMax = kPayloadBytesMax + (std::size_t{1} << 20);
 
@@ -66,6 +67,7 @@ struct Record {
     std::string_view origin_id;           // At most 64 bytes; empty: none.
     std::optional<WallTime> origin_time;  // The event's own time.
     std::uint16_t inbound_packet_id = 0;  // Of a QoS 2 publish; 0: none.
+    std::string_view author;  // Of a retained message: the key of its publisher; empty: the bus.
 };
 
 /// Appends the record's bytes, CRC32C included. Sizes beyond the format's limits are our bug.

@@ -37,6 +37,7 @@ void expect_same(const Record& got, const Record& expected) {
     EXPECT_EQ(got.origin_id, expected.origin_id);
     EXPECT_EQ(got.origin_time, expected.origin_time);
     EXPECT_EQ(got.inbound_packet_id, expected.inbound_packet_id);
+    EXPECT_EQ(got.author, expected.author);
 }
 
 const std::string kLongTopic(kTopicBytesMax, 't');
@@ -74,6 +75,16 @@ const std::string kLongOrigin(kOriginIdBytesMax, 'o');
     append(body, "t");
     put(body, std::uint32_t{0});
     return body;
+}
+
+TEST(Record, OfARetainedMessageKeepsItsAuthor) {
+    Record record = full_record();
+    record.author = std::string_view{"uuser\0client", 12};
+    const ByteBuffer bytes = encoded(record);
+    std::size_t size = 0;
+    const auto read = decode_record(bytes, size);
+    ASSERT_TRUE(read.has_value());
+    expect_same(*read, record);
 }
 
 TEST(Crc32c, IsCastagnolis) {

@@ -61,7 +61,7 @@ class Firehose(Process):
         (folder / "acl").write_text("topic readwrite #\ntopic read $SYS/#\n")
         (folder / "firehose.toml").write_text(
             f'data = "{folder}/var"\n[listen]\nmqtt = ["127.0.0.1:0"]\nhttp = ["127.0.0.1:0"]\n'
-            f'[auth]\nacl_file = "{folder}/acl"\n[session]\nanonymous = "standard"\n')
+            f'[auth]\nacl_file = "{folder}/acl"\n[session]\nanonymous = "standard"\n[share]\nanonymous = true\n')
         super().__init__([program, "serve", "-c", folder / "firehose.toml"], folder, stdout=subprocess.PIPE, text=True)
         self.name = "firehose"
         for line in self.process.stdout:
