@@ -176,7 +176,7 @@ def ten_thousand(peers):
             kind, body = peer.packet()
             if kind == link.SUBACK:
                 reasons = body[-10_000:]
-                assert reasons[5_000] >= 0x80 and reasons[0] == 0 and reasons[-1] >= 0x80, "some are over the limit"
+                assert reasons[5_000] >= 0x80 and reasons[-1] >= 0x80, "the wrong one, and those over the limit"
         except Closed:
             pass
         peer.close()
