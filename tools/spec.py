@@ -16,9 +16,9 @@ import sys
 
 EDITIONS = {"MQTT": ("docs/spec/mqtt5.tsv", "5.0", 251), "MQTT311": ("docs/spec/mqtt311.tsv", "3.1.1", 141)}
 FOLDERS = ("src", "tests", "fuzz", "bench")
-# [MQTT-4.3.2-1], [MQTT-4.3.2-1, -2], [MQTT-4.3.2-1, 4.4.0-1], and without brackets in tables and literals.
-CITATION = re.compile(r"(?<![\w-])(MQTT(?:311)?)-(\d+(?:\.\d+)+)-(\d+)((?:, ?(?:\d+(?:\.\d+)+)?-\d+)*)")
-MORE = re.compile(r", ?(\d+(?:\.\d+)+)?-(\d+)")
+# [MQTT-4.3.2-1], [MQTT-4.3.2-1, -2], [MQTT-4.3.2-1] [-2], [MQTT-4.3.2-1, 4.4.0-1]; without brackets in tables and literals.
+CITATION = re.compile(r"(?<![\w-])(MQTT(?:311)?)-(\d+(?:\.\d+)+)-(\d+)((?:(?:, ?|\],? \[)(?:\d+(?:\.\d+)+)?-\d+)*)")
+MORE = re.compile(r"(?:, ?|\],? \[)(\d+(?:\.\d+)+)?-(\d+)")
 TEST = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)")
 STATUS = re.compile(r"kept|open|client only|waived: \S.*")
 

@@ -36,6 +36,7 @@ FAULTS = [  # file, what is replaced, by what, the finding
     (UNIT, "TEST(Utf8, Refuses)", "TEST(Utf8, Renamed)", f"{MQTT5}:2: there is no test Utf8.Refuses"),
     (UNIT, "}\n", "}\n// [MQTT-1.5.4-9]\n", f"{UNIT}:4: MQTT-1.5.4-9 is no statement"),
     (UNIT, "}\n", "}\n// [MQTT-1.5.4-1, -8]\n", f"{UNIT}:4: MQTT-1.5.4-8 is no statement"),
+    (UNIT, "}\n", "}\n// [MQTT-1.5.4-1], [-8]\n", f"{UNIT}:4: MQTT-1.5.4-8 is no statement"),
     (UNIT, "}\n", "}\n// [MQTT-3.2.2-4, 1.5.4-7]\n", f"{UNIT}:4: MQTT-1.5.4-7 is no statement"),
     (UNIT, "}\n", '}\nf("MQTT311-1.5.3-9");\n', f"{UNIT}:4: MQTT311-1.5.3-9 is no statement"),
     (CASES, "'is_text'", "'is_gone'", "docs/spec/mqtt311.tsv:1: there is no test conformance/s1::is_text"),
