@@ -52,7 +52,7 @@ apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::L
   die "apt-get update failed: is there a network, and does /etc/apt name a mirror that answers?"
 "${apt[@]}" install --no-install-recommends "${missing[@]}" ||
   die "apt-get install failed; its last lines above say why"
-for service in mosquitto ssh; do
+for service in mosquitto prometheus ssh; do
   case " ${missing[*]} " in
     *" ${service/ssh/openssh-server} "*)
       [[ ! -d /run/systemd/system ]] || "${as_root[@]}" systemctl disable --now "$service" || true ;;

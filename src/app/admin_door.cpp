@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "base/ip_network.h"
 #include "base/log.h"
 
 namespace firehose::app {
@@ -86,32 +87,51 @@ void AdminReply::line(std::string_view json, bool is_last) const {
     }
 }
 
+bool AdminReply::is_open() const {
+    const auto exchange = exchange_.lock();
+    return exchange && !exchange->is_over && !exchange->is_answered;
+}
+
 Result<std::unique_ptr<AdminDoor>, std::string> AdminDoor::open(net::EventLoop& loop,
                                                                 const std::string& path,
                                                                 Routes routes) {
     std::unique_ptr<AdminDoor> door{new AdminDoor{loop, std::move(routes)}};
     auto listener = net::Listener::open_unix(
         loop, path, [self = door.get()](std::unique_ptr<net::TcpStream> stream) {
-            self->accept(std::move(stream));
+            self->accept(std::move(stream), true);
         });
     if (!listener) return Failure{listener.error().message};
-    door->listener_ = std::move(*listener);
+    door->listeners_.push_back(std::move(*listener));
     return door;
+}
+
+Result<void, std::string> AdminDoor::listen(const std::string& host, std::uint16_t port) {
+    const auto address = IpAddress::parse(host);
+    if (!address || !is_loopback(*address)) {
+        return Failure{"admin.listen: " + host + " is no address of this host alone; 127.0.0.1 is"};
+    }
+    auto listener = net::Listener::open(
+        loop_, {.host = host, .port = port},
+        [this](std::unique_ptr<net::TcpStream> stream) { accept(std::move(stream), false); });
+    if (!listener) return Failure{listener.error().message};
+    FH_LOG(info, "admin_port", {"address", (*listener)->address()});
+    listeners_.push_back(std::move(*listener));
+    return {};
 }
 
 AdminDoor::~AdminDoor() = default;
 
-void AdminDoor::accept(std::unique_ptr<ByteStream> stream) {
+void AdminDoor::accept(std::unique_ptr<ByteStream> stream, bool is_owner) {
     if (connections_.size() + exchanges_.size() >= kConnectionsMax) return;  // Closes it.
     auto connection = std::make_unique<http::HttpConnection>(std::move(stream), *this,
                                                              http::HttpLimits{.allows_post = true});
     http::HttpConnection* const key = connection.get();
-    connections_.emplace(key, std::move(connection));
+    connections_.emplace(key, Open{std::move(connection), is_owner});
 }
 
 void AdminDoor::on_tick(MonotonicTime now) {
     std::vector<http::HttpConnection*> open;
-    for (const auto& [key, connection] : connections_) open.push_back(key);
+    for (const auto& [key, entry] : connections_) open.push_back(key);
     for (http::HttpConnection* connection : open) {
         if (connections_.contains(connection)) connection->on_tick(now);
     }
@@ -124,6 +144,19 @@ void AdminDoor::end_turn() {
     });
 }
 
+/// Lists and figures only, and not for a page in somebody's browser: those of other sites send
+/// their Origin, or name a host that was made to mean this one.
+bool AdminDoor::may_read(const std::string& route, const http::HttpRequest& request) {
+    static constexpr std::array<std::string_view, 4> kReadable{"GET /metrics", "GET /connections",
+                                                               "GET /sessions", "GET /debug"};
+    const std::string host = request.header("host");
+    const bool is_named_rightly =
+        std::ranges::any_of(std::array<std::string_view, 3>{"127.", "localhost", "[::1]"},
+                            [&](std::string_view ours) { return host.starts_with(ours); });
+    return std::ranges::find(kReadable, route) != kReadable.end() && is_named_rightly &&
+           request.header("origin").empty();
+}
+
 void AdminDoor::on_request(http::HttpConnection& connection, const http::HttpRequest& request) {
     const bool is_post = request.method == http::Method::post;
     const auto route = routes_.find((is_post ? "POST " : "GET ") + request.path);
@@ -131,6 +164,10 @@ void AdminDoor::on_request(http::HttpConnection& connection, const http::HttpReq
         std::string known;
         for (const auto& [name, action] : routes_) known += (known.empty() ? "" : ", ") + name;
         connection.refuse(404, "There is " + known + ".");
+        return;
+    }
+    if (!connections_.at(&connection).is_owner && !may_read(route->first, request)) {
+        connection.refuse(403, "Not by this port: ask through admin.sock in the data folder.");
         return;
     }
     FH_LOG(info, "admin_request", {"command", route->first});
@@ -146,7 +183,7 @@ void AdminDoor::on_done(http::HttpConnection& connection) {
     }
     const auto found = connections_.find(&connection);
     if (found == connections_.end()) return;
-    ended_.push_back(std::move(found->second));
+    ended_.push_back(std::move(found->second.connection));
     connections_.erase(found);
 }
 

@@ -14,7 +14,8 @@
 #include "net/listener.h"
 
 /// The operator's door: HTTP on a Unix socket, `<data>/admin.sock`, that only the bus's own user
-/// may open (mode 0600).
+/// may open (mode 0600); and, where `admin.listen` says so, a loopback port that any user of the
+/// host may read lists and figures from, and no page of another site in a browser.
 ///
 /// A command is a route. Its action starts the work, wherever that is done, and answers through
 /// an AdminReply: at once, or line by line (NDJSON) while the work goes on.
@@ -33,6 +34,8 @@ public:
     void refuse(unsigned status, std::string_view explanation) const;
     /// One JSON value of an answer of lines, without the newline; `is_last` ends it.
     void line(std::string_view json, bool is_last = false) const;
+    /// Somebody still waits for it. On the loop's thread only.
+    [[nodiscard]] bool is_open() const;
 
 private:
     friend class AdminDoor;
@@ -56,6 +59,9 @@ public:
         net::EventLoop& loop, const std::string& path, Routes routes);
     ~AdminDoor() override;
 
+    /// A loopback port besides, for reading. The error is a sentence with its remedy.
+    [[nodiscard]] Result<void, std::string> listen(const std::string& host, std::uint16_t port);
+
     void on_tick(MonotonicTime now);
     /// Destroys the connections that ended in this turn.
     void end_turn();
@@ -65,12 +71,18 @@ public:
 
 private:
     AdminDoor(net::EventLoop& loop, Routes routes) : loop_(loop), routes_(std::move(routes)) {}
-    void accept(std::unique_ptr<ByteStream> stream);
+    /// A connection, and whether it may command.
+    struct Open {
+        std::unique_ptr<http::HttpConnection> connection;
+        bool is_owner = false;
+    };
+    void accept(std::unique_ptr<ByteStream> stream, bool is_owner);
+    [[nodiscard]] static bool may_read(const std::string& route, const http::HttpRequest& request);
 
     net::EventLoop& loop_;
     const Routes routes_;
-    std::unique_ptr<net::Listener> listener_;
-    std::map<http::HttpConnection*, std::unique_ptr<http::HttpConnection>> connections_;
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    std::map<http::HttpConnection*, Open> connections_;
     std::vector<std::unique_ptr<http::HttpConnection>> ended_;
     std::vector<std::shared_ptr<AdminReply::Exchange>> exchanges_;
 };

@@ -58,6 +58,9 @@ public:
         }
         arrival_.unread.erase(arrival_.unread.begin(),
                               arrival_.unread.begin() + static_cast<std::ptrdiff_t>(header.size));
+        if (!arrivals_.admit(arrival_.peer)) {
+            return arrivals_.drop(*this, name(), "too many connections of its address");
+        }
         arrivals_.begin_tls(std::move(stream_), std::move(arrival_));
         arrivals_.end(*this);
     }
@@ -143,10 +146,11 @@ private:
     Arrival arrival_;
 };
 
-Arrivals::Arrivals(net::EventLoop& loop, const IpNetworks& trusted, ArrivalLimits limits,
-                   std::size_t handshakes_per_turn, OnArrived on_arrived)
+Arrivals::Arrivals(net::EventLoop& loop, const IpNetworks& trusted, bus::AddressLimits& addresses,
+                   ArrivalLimits limits, std::size_t handshakes_per_turn, OnArrived on_arrived)
     : loop_(loop),
       trusted_(trusted),
+      addresses_(addresses),
       limits_(limits),
       gate_(loop, handshakes_per_turn),
       on_arrived_(std::move(on_arrived)) {}
@@ -166,6 +170,8 @@ void Arrivals::accept(std::unique_ptr<net::TcpStream> stream, Way& way) {
     Arrival arrival{
         .way = way, .peer = {.address = stream->peer_address()}, .stream = {}, .unread = {}};
     if (way.proxy_protocol == net::ProxyProtocol::off) {
+        // Before anything is made for it but its socket.
+        if (!admit(arrival.peer)) return;
         return begin_tls(std::move(stream), std::move(arrival));
     }
     if (!way.trusts_all_proxies && !trusted_.contains(arrival.peer.address)) {
@@ -174,6 +180,12 @@ void Arrivals::accept(std::unique_ptr<net::TcpStream> stream, Way& way) {
         return;
     }
     make<ProxyStage>(std::move(stream), std::move(arrival));
+}
+
+bool Arrivals::admit(bus::Peer& peer) {
+    auto lease = addresses_.admit(peer.address, loop_.now());
+    if (lease) peer.lease = std::move(*lease);
+    return lease.has_value();
 }
 
 void Arrivals::begin_tls(std::unique_ptr<net::TcpStream> stream, Arrival&& arrival) {

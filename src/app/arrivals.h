@@ -11,6 +11,7 @@
 #include "base/byte_stream.h"
 #include "base/ip_network.h"
 #include "base/time.h"
+#include "bus/address_limits.h"
 #include "bus/entrance.h"
 #include "config/settings.h"
 #include "net/event_loop.h"
@@ -61,8 +62,8 @@ public:
     using OnArrived = std::function<void(bus::Incoming&&, const Way&, Protocol)>;
 
     /// `trusted` names the proxies whose headers are believed. All references outlive it.
-    Arrivals(net::EventLoop& loop, const IpNetworks& trusted, ArrivalLimits limits,
-             std::size_t handshakes_per_turn, OnArrived on_arrived);
+    Arrivals(net::EventLoop& loop, const IpNetworks& trusted, bus::AddressLimits& addresses,
+             ArrivalLimits limits, std::size_t handshakes_per_turn, OnArrived on_arrived);
     ~Arrivals();
     Arrivals(const Arrivals&) = delete;
     Arrivals& operator=(const Arrivals&) = delete;
@@ -90,6 +91,8 @@ private:
         ByteBuffer unread;
     };
 
+    /// False: there are too many connections of its address.
+    [[nodiscard]] bool admit(bus::Peer& peer);
     void begin_tls(std::unique_ptr<net::TcpStream> stream, Arrival&& arrival);
     void look(Arrival&& arrival);
     void arrive(Arrival&& arrival, Protocol protocol);
@@ -101,6 +104,7 @@ private:
 
     net::EventLoop& loop_;
     const IpNetworks& trusted_;
+    bus::AddressLimits& addresses_;
     ArrivalLimits limits_;
     net::HandshakeGate gate_;
     OnArrived on_arrived_;

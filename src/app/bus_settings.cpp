@@ -12,12 +12,33 @@ bus::Durability weakest_durability(const config::Settings& settings) {
     return is_disk ? bus::Durability::disk : bus::Durability::memory;
 }
 
+bus::PublishLimits publish_limits(const config::PublishSettings& publish) {
+    return {.messages = {publish.messages_per_s, publish.messages_burst},
+            .bytes = {publish.bytes_per_s, publish.bytes_burst}};
+}
+
 }  // namespace
 
 bus::Durability bus_durability(const config::Settings& settings, config::Durability asked) {
     const bool is_disk =
         settings.log.mode == config::LogMode::disk && asked == config::Durability::disk;
     return is_disk ? bus::Durability::disk : bus::Durability::memory;
+}
+
+bus::AddressLimitSettings address_limit_settings(const config::Settings& settings) {
+    const config::AddressLimitSettings& address = settings.limits.address;
+    bus::AddressLimitSettings limits{
+        .connections_max = address.connections_max,
+        .connects = {address.connects_per_s, address.connects_burst},
+        .subscribes = {address.subscribes_per_s, address.subscribes_burst},
+        .requests = {address.requests_per_s, address.requests_burst},
+        .publishes = publish_limits(settings.publish)};
+    for (const auto* networks : {&settings.limits.exempt, &settings.net.trusted_proxies}) {
+        for (const std::string& network : *networks) {
+            if (const auto parsed = IpNetwork::parse(network)) limits.exempt.push_back(*parsed);
+        }
+    }
+    return limits;
 }
 
 bus::Settings bus_settings(const config::Settings& s) {
@@ -27,9 +48,20 @@ bus::Settings bus_settings(const config::Settings& s) {
     return {
         .packet_bytes_max = static_cast<std::uint32_t>(s.limits.packet_bytes_max),
         .input_bytes_max = s.limits.input_bytes_max,
+        .connect_bytes_max = static_cast<std::uint32_t>(s.limits.connect_bytes_max),
         .connections_max = s.limits.connections_max,
         .subscriptions_max = s.limits.subscriptions_max,
         .topic_levels_max = s.limits.topic_levels_max,
+        .subscription_bytes_max = s.limits.subscription_bytes_max,
+        .filters_per_subscribe_max = s.limits.filters_per_subscribe_max,
+        .topic_bytes_max = s.limits.topic_bytes_max,
+        .client_id_bytes_max = s.limits.client_id_bytes_max,
+        .user_name_bytes_max = s.limits.user_name_bytes_max,
+        .user_properties_max = s.limits.user_properties_max,
+        .anonymous_wildcard_all = s.auth.anonymous_wildcard_all,
+        .retained_count_max = s.retained.count_max,
+        .retained_bytes_max = s.retained.bytes_max,
+        .user_publishes = publish_limits(s.publish),
         .connect_timeout = s.limits.connect_timeout,
         .publish_inflight_max = static_cast<std::uint16_t>(s.publish.inflight_max),
         .publish_held_max = s.publish.held_max,

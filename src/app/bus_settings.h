@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "bus/address_limits.h"
 #include "bus/settings.h"
 #include "config/settings.h"
 
@@ -10,6 +11,7 @@
 namespace firehose::app {
 
 [[nodiscard]] bus::Settings bus_settings(const config::Settings& settings);
+[[nodiscard]] bus::AddressLimitSettings address_limit_settings(const config::Settings& settings);
 /// What is not kept is as safe as memory, whatever a listener promises.
 [[nodiscard]] bus::Durability bus_durability(const config::Settings& settings,
                                              config::Durability asked);

@@ -64,9 +64,12 @@ std::vector<std::string> hosts_of(const config::Listener& listener) {
     return {};
 }
 
-http::HttpLimits http_limits(const config::Settings& settings) {
-    return {.head_bytes_max = settings.limits.http_head_bytes_max,
-            .head_time_max = settings.limits.http_head_timeout};
+HttpDoor::Options http_options(const config::Settings& settings) {
+    return {.limits = {.head_bytes_max = settings.limits.http_head_bytes_max,
+                       .head_time_max = settings.limits.http_head_timeout},
+            .connections_max = settings.limits.connections_max,
+            .anonymous_wildcard_all = settings.auth.anonymous_wildcard_all,
+            .basic_without_tls = settings.auth.basic_without_tls};
 }
 
 }  // namespace
@@ -83,14 +86,16 @@ Doors::Plan::Plan(Plan&&) noexcept = default;
 Doors::Plan::~Plan() = default;
 
 Doors::Doors(net::EventLoop& loop, bus::Shard& shard, const config::Settings& settings,
-             const AccessFiles& files, std::vector<PassedSocket>& passed)
+             const AccessFiles& files, std::vector<PassedSocket>& passed,
+             bus::AddressLimits& addresses)
     : loop_(loop),
       shard_(shard),
       files_(files),
       passed_(passed),
       trusted_proxies_(settings.net.trusted_proxies),
-      http_door_(shard, http_limits(settings), settings.limits.connections_max, trusted_proxies_),
-      arrivals_(loop, trusted_proxies_, arrival_limits(settings), settings.tls.handshakes_per_turn,
+      http_door_(shard, loop, http_options(settings), trusted_proxies_, addresses),
+      arrivals_(loop, trusted_proxies_, addresses, arrival_limits(settings),
+                settings.tls.handshakes_per_turn,
                 [this](bus::Incoming&& incoming, const Way& way, Protocol protocol) {
                     take(std::move(incoming), way, protocol);
                 }) {}
@@ -169,7 +174,7 @@ void Doors::apply(Plan&& plan, const config::Settings& settings) {
         closed_.push_back(std::move(door));
     }
     trusted_proxies_ = IpNetworks{settings.net.trusted_proxies};
-    http_door_.set_limits(http_limits(settings), settings.limits.connections_max);
+    http_door_.set_options(http_options(settings));
     arrivals_.set_limits(arrival_limits(settings));
 }
 

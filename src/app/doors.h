@@ -13,6 +13,7 @@
 #include "app/service_manager.h"
 #include "base/ip_network.h"
 #include "base/result.h"
+#include "bus/address_limits.h"
 #include "bus/shard.h"
 #include "config/settings.h"
 #include "net/event_loop.h"
@@ -37,8 +38,13 @@ public:
     /// `settings` are those of the start. All of them outlive the doors. `passed` are sockets that
     /// are open already; each serves the listener of its name, else the one of its address.
     Doors(net::EventLoop& loop, bus::Shard& shard, const config::Settings& settings,
-          const AccessFiles& files, std::vector<PassedSocket>& passed);
+          const AccessFiles& files, std::vector<PassedSocket>& passed,
+          bus::AddressLimits& addresses);
     ~Doors();
+    /// What /status of the HTTP ports says.
+    void set_status(std::function<std::string()> status) {
+        http_door_.set_status(std::move(status));
+    }
 
     /// What the doors are to be.
     class Plan {

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 #include <utility>
@@ -73,9 +74,11 @@ Server::Server(const config::Settings& settings, ServiceManager& manager,
       views_(std::move(opened.views)),
       log_(opened.options, *files_, clock_, std::move(opened.kept)),
       log_threads_(log_),
+      addresses_(address_limit_settings(settings_), random_seed()),
       copied_bytes_max_(opened.options.bytes_max / 2),
       housekeeper_(log_, clock_),
-      erase_appender_(log_.add_appender(housekeeper_.waker())) {}
+      erase_appender_(log_.add_appender(housekeeper_.waker())),
+      started_at_(clock_.monotonic()) {}
 
 Server::~Server() {
     lead_log_topics_to(nullptr);
@@ -141,10 +144,17 @@ Result<void, std::string> Server::restore() {
 }
 
 Result<void, std::string> Server::open_doors(AccessFiles::Contents&& files) {
-    doors_ = std::make_unique<Doors>(*loop_, *shard_, settings_, access_files_, manager_.sockets());
+    doors_ = std::make_unique<Doors>(*loop_, *shard_, settings_, access_files_, manager_.sockets(),
+                                     addresses_);
+    doors_->set_status([this] { return public_status(admin_parts()); });
     auto admin_door = AdminDoor::open(*loop_, folder_.admin_socket_path(), admin_routes());
     if (!admin_door) return Failure{admin_door.error()};
     admin_door_ = std::move(*admin_door);
+    for (const config::Endpoint& endpoint : settings_.admin.listen) {
+        if (auto listening = admin_door_->listen(endpoint.host, endpoint.port); !listening) {
+            return listening;
+        }
+    }
     set_hooks();
     auto plan = doors_->plan(settings_);
     if (!plan) return Failure{plan.error()};
@@ -152,27 +162,40 @@ Result<void, std::string> Server::open_doors(AccessFiles::Contents&& files) {
     return {};
 }
 
+AdminParts Server::admin_parts() {
+    return {.shard = *shard_,
+            .log = log_,
+            .retained = retained_,
+            .addresses = addresses_,
+            .source = source_metrics_,
+            .loop = *loop_,
+            .started_at = started_at_};
+}
+
 AdminDoor::Routes Server::admin_routes() {
-    return {{"POST /reload",
-             [this](const http::HttpRequest&, const AdminReply& reply) { begin_reload(reply); }},
-            {"POST /backup",
-             [this](const http::HttpRequest& request, const AdminReply& reply) {
-                 const auto to = request.parameter("to");
-                 if (!to || to->empty()) return reply.refuse(400, "say where to: ?to=FOLDER");
-                 start_backup({.housekeeper = housekeeper_,
-                               .views = views_.get(),
-                               .data = settings_.data,
-                               .to = std::string{*to}},
-                              reply);
-             }},
-            {"POST /erase", [this](const http::HttpRequest& request, const AdminReply& reply) {
-                 auto order = erase_order(request);
-                 if (!order) return reply.refuse(400, order.error());
-                 bus::EraseJob job{erase_parts(), std::move(*order)};
-                 if (!housekeeper_.post(erase_work(std::move(job), clock_, reply))) {
-                     reply.refuse(503, "the housekeeper has too much to do; try again later");
-                 }
-             }}};
+    AdminDoor::Routes routes{
+        {"POST /reload",
+         [this](const http::HttpRequest&, const AdminReply& reply) { begin_reload(reply); }},
+        {"POST /backup",
+         [this](const http::HttpRequest& request, const AdminReply& reply) {
+             const auto to = request.parameter("to");
+             if (!to || to->empty()) return reply.refuse(400, "say where to: ?to=FOLDER");
+             start_backup({.housekeeper = housekeeper_,
+                           .views = views_.get(),
+                           .data = settings_.data,
+                           .to = std::string{*to}},
+                          reply);
+         }},
+        {"POST /erase", [this](const http::HttpRequest& request, const AdminReply& reply) {
+             auto order = erase_order(request);
+             if (!order) return reply.refuse(400, order.error());
+             bus::EraseJob job{erase_parts(), std::move(*order)};
+             if (!housekeeper_.post(erase_work(std::move(job), clock_, reply))) {
+                 reply.refuse(503, "the housekeeper has too much to do; try again later");
+             }
+         }}};
+    add_operator_routes(admin_parts(), routes);
+    return routes;
 }
 
 bus::EraseParts Server::erase_parts() {
@@ -227,10 +250,19 @@ void Server::set_hooks() {
          .on_turn_end =
              [this] {
                  shard_->end_turn();
+                 wake_for(shard_->wake_at());
                  doors_->end_turn();
                  admin_door_->end_turn();
              },
          .has_work = [this] { return shard_->has_work(); }});
+}
+
+/// A turn at that time, though nothing may happen: somebody is held until then.
+void Server::wake_for(std::optional<MonotonicTime> at) {
+    if (!at || (wake_timer_ && wake_timer_->first <= *at)) return;
+    if (wake_timer_) loop_->cancel(wake_timer_->second);
+    const Microseconds delay = std::max(*at - loop_->now(), Microseconds{0});
+    wake_timer_.emplace(*at, loop_->after(delay, [this] { wake_timer_.reset(); }));
 }
 
 void Server::tick() {

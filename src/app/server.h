@@ -7,6 +7,7 @@
 
 #include "app/access_files.h"
 #include "app/admin_door.h"
+#include "app/admin_routes.h"
 #include "app/bus_sink.h"
 #include "app/doors.h"
 #include "app/housekeeper.h"
@@ -53,6 +54,8 @@ private:
     void make_bus();
     [[nodiscard]] Result<void, std::string> restore();
     [[nodiscard]] AdminDoor::Routes admin_routes();
+    [[nodiscard]] AdminParts admin_parts();
+    void wake_for(std::optional<MonotonicTime> at);
     [[nodiscard]] bus::EraseParts erase_parts();
     void checkpoint_at_stop();
     [[nodiscard]] Result<void, net::NetError> watch_signals();
@@ -79,6 +82,7 @@ private:
     log::LogThreads log_threads_;
     bus::RetainedView retained_;
     bus::Erasures erasures_;
+    bus::AddressLimits addresses_;  // Outlives every connection.
     std::unique_ptr<bus::Shard> shard_;
     const std::uint64_t copied_bytes_max_;
     Housekeeper housekeeper_;
@@ -93,6 +97,8 @@ private:
     std::vector<std::unique_ptr<BusSink>> sinks_;
     std::vector<std::unique_ptr<source::GerritSource>> gerrits_;
     std::unique_ptr<source::DemoSource> demo_;
+    MonotonicTime started_at_;
+    std::optional<std::pair<MonotonicTime, net::TimerId>> wake_timer_;
     bool is_stopping_ = false;
     MonotonicTime stop_deadline_;
 };

@@ -71,6 +71,7 @@ ReloadOutcome Server::take_over(Prepared&& prepared) {
     shard_->change_access([&] {
         settings_ = std::move(prepared.settings);
         bus_settings_ = bus_settings(settings_);
+        addresses_.change(address_limit_settings(settings_));
         enter(std::move(*plan), std::move(prepared.files));
     });
     return outcome;

@@ -96,4 +96,30 @@ bool IpNetworks::contains(std::string_view address) const {
            });
 }
 
+bool is_loopback(const IpAddress& address) noexcept {
+    if (address.is_v4()) return address.bytes()[kMapped.size()] == 127;
+    std::array<std::uint8_t, 16> one{};
+    one.back() = 1;
+    return address.bytes() == one;
+}
+
+std::string shortened_address(std::string_view text) {
+    const auto address = IpAddress::parse(text);
+    if (!address) return std::string{text};
+    const std::array<std::uint8_t, 16>& bytes = address->bytes();
+    if (address->is_v4()) {
+        return std::to_string(bytes[12]) + "." + std::to_string(bytes[13]) + "." +
+               std::to_string(bytes[14]) + ".x";
+    }
+    std::string shown;
+    for (std::size_t i = 0; i < 6; i += 2) {
+        std::array<char, 4> digits{};
+        const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                                bytes[i] << 8 | bytes[i + 1], 16);
+        shown.append(digits.data(), end);
+        shown += ':';
+    }
+    return shown + "x";
+}
+
 }  // namespace firehose

@@ -11,7 +11,7 @@
 /// IP addresses as numbers, and networks of them: "10.0.0.0/8", "2001:db8::/32", "127.0.0.1".
 ///
 /// An IPv4 address inside an IPv6 one (::ffff:10.0.0.1) is that IPv4 address.
-/// Lifetime: values. Threads: any. Cost: no allocation.
+/// Lifetime: values. Threads: any. Cost: no allocation, except for texts.
 namespace firehose {
 
 class IpAddress {
@@ -57,5 +57,12 @@ public:
 private:
     std::vector<IpNetwork> networks_;
 };
+
+/// An address that only this host has: 127.0.0.0/8 and ::1.
+[[nodiscard]] bool is_loopback(const IpAddress& address) noexcept;
+
+/// What of a stranger's address a log may keep: "192.0.2.x" (a /24), "2001:db8:1:x" (a /48).
+/// What is no address ("local") stays as it is.
+[[nodiscard]] std::string shortened_address(std::string_view text);
 
 }  // namespace firehose

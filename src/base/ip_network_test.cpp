@@ -45,5 +45,22 @@ TEST(IpNetwork, TakesWholeNetworksOnly) {
     EXPECT_FALSE(IpNetworks{}.contains("127.0.0.1"));
 }
 
+TEST(IpAddress, OfThisHostAloneIsKnown) {
+    for (const char* ours : {"127.0.0.1", "127.255.255.255", "::1", "::ffff:127.0.0.1"}) {
+        EXPECT_TRUE(is_loopback(*IpAddress::parse(ours))) << ours;
+    }
+    for (const char* other : {"128.0.0.0", "126.255.255.255", "::2", "::", "0.0.0.0"}) {
+        EXPECT_FALSE(is_loopback(*IpAddress::parse(other))) << other;
+    }
+}
+
+TEST(ShortenedAddress, KeepsTheNetworkOnly) {
+    EXPECT_EQ(shortened_address("192.0.2.77"), "192.0.2.x");
+    EXPECT_EQ(shortened_address("::ffff:192.0.2.77"), "192.0.2.x");
+    EXPECT_EQ(shortened_address("2001:db8:1:2:3:4:5:6"), "2001:db8:1:x");
+    EXPECT_EQ(shortened_address("::1"), "0:0:0:x");
+    EXPECT_EQ(shortened_address("local"), "local");
+}
+
 }  // namespace
 }  // namespace firehose

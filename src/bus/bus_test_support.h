@@ -225,13 +225,20 @@ public:
         : Peer(bus, version, bus.entrance, is_websocket) {}
     Peer(Bus& bus, mqtt::Version version, Entrance& entrance, bool is_websocket = false,
          std::optional<std::string> certificate_user = std::nullopt)
+        : Peer(bus, version, entrance, is_websocket,
+               firehose::bus::Peer{.address = "127.0.0.1",
+                                   .certificate_user = std::move(certificate_user)}) {}
+    /// From an address that limits hold for.
+    Peer(Bus& bus, mqtt::Version version, firehose::bus::Peer from)
+        : Peer(bus, version, bus.entrance, false, std::move(from)) {}
+    Peer(Bus& bus, mqtt::Version version, Entrance& entrance, bool is_websocket,
+         firehose::bus::Peer from)
         : bus_(bus), version_(version), wire_(std::make_shared<Wire>()) {
         bus_.shard.begin_turn(bus_.clock.monotonic(), bus_.clock.wall());
-        bus_.shard.accept_mqtt(
-            {.stream = std::make_unique<WireStream>(wire_),
-             .entrance = entrance,
-             .peer = {.address = "127.0.0.1", .certificate_user = std::move(certificate_user)},
-             .is_websocket = is_websocket});
+        bus_.shard.accept_mqtt({.stream = std::make_unique<WireStream>(wire_),
+                                .entrance = entrance,
+                                .peer = std::move(from),
+                                .is_websocket = is_websocket});
         bus_.shard.end_turn();
     }
 

@@ -2,6 +2,8 @@
 #include "bus/client.h"
 
 #include "base/assert.h"
+#include "base/ip_network.h"
+#include "base/log.h"
 #include "bus/shard.h"
 
 namespace firehose::bus {
@@ -13,6 +15,10 @@ Client::Client(Shard& shard, ConnectionId id, Incoming&& incoming, Encoding enco
       peer_(std::move(incoming.peer)),
       stream_(std::move(incoming.stream)),
       encoding_(encoding) {}
+
+std::string Client::shown_address() const {
+    return log_enabled(LogType::debug) ? peer_.address : shortened_address(peer_.address);
+}
 
 bool Client::has_output_room() const {
     return !is_blocked_ && output_.own_pending() < shard_.shared_.settings.own_bytes_target;

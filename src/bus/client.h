@@ -121,6 +121,9 @@ protected:
     /// How far it may read now.
     [[nodiscard]] Seq limit() const;
 
+    /// The peer's address as the log may have it: shortened, unless the log is for debugging.
+    [[nodiscard]] std::string shown_address() const;
+
     [[nodiscard]] bool may_read(std::string_view topic) const {
         return entrance_.acl->may_read(identity(), topic);
     }

@@ -13,8 +13,10 @@ constexpr std::chrono::seconds kQuietMax{15};
 }  // namespace
 
 EventStream::EventStream(Shard& shard, ConnectionId id, Incoming&& incoming,
-                         std::string_view filter, Encoding encoding)
-    : Client(shard, id, std::move(incoming), encoding), quiet_since_(shard.now()) {
+                         std::string_view filter, Encoding encoding, Identity who)
+    : Client(shard, id, std::move(incoming), encoding),
+      identity_(std::move(who)),
+      quiet_since_(shard.now()) {
     subscriptions_.add(filter, {.from_seq = shard.tail_position()});
 }
 

@@ -6,14 +6,14 @@
 /// An HTTP reader of the tail: `GET /events`, as NDJSON or Server-Sent Events.
 ///
 /// The response's head was written before; the body is envelopes until either side closes.
-/// Anonymous, one filter, always a member of a feed or catching up.
-/// Ownership: the shard owns it. Threads: the shard's. Source: rule **Doors**.
+/// Anonymous or with a name whose password was checked, one filter, always a member of a feed or
+/// catching up. Ownership: the shard owns it. Threads: the shard's. Source: rule **Doors**.
 namespace firehose::bus {
 
 class EventStream final : public Client {
 public:
     EventStream(Shard& shard, ConnectionId id, Incoming&& incoming, std::string_view filter,
-                Encoding encoding);
+                Encoding encoding, Identity who);
     /// The shard has settled: begins at the tail.
     void start();
 

@@ -27,7 +27,31 @@ private:
     std::atomic<std::uint64_t> value_{0};
 };
 
+/// How often each limit was met, by its name in the configuration.
+struct LimitMetrics {
+    Counter packet_bytes;
+    Counter connect_bytes;
+    Counter connections;
+    Counter subscriptions;
+    Counter subscription_bytes;
+    Counter filters_per_subscribe;
+    Counter topic_bytes;
+    Counter topic_levels;
+    Counter client_id_bytes;
+    Counter user_name_bytes;
+    Counter user_properties;
+    Counter connect_timeout;
+    Counter wildcard_all;
+    Counter retained_count;
+    Counter retained_bytes;
+    Counter publish_quota;     // A publisher was held; nothing was dropped.
+    Counter publish_inflight;  // Likewise.
+    Counter publish_stall;
+    Counter replies;
+};
+
 struct Metrics {
+    LimitMetrics limits;
     Counter clients_connected;
     Counter clients_total;  // Connected and stored sessions.
     Counter clients_maximum;

@@ -114,15 +114,20 @@ void MqttClient::ping_websocket() {
 void MqttClient::consume(ByteSpan bytes) {
     if (input_.empty() && hold_ == Hold::none) {
         append(input_, bytes.subspan(execute(bytes)));
+        bound_waiting_input();
         return;
     }
     append(input_, bytes);
-    if (hold_ != Hold::none) return;
+    if (hold_ != Hold::none) {
+        bound_waiting_input();
+        return;
+    }
     ByteBuffer input = std::exchange(input_, {});
     const std::size_t used = execute(input);
     if (is_closing_ || used == input.size()) return;
     input.erase(input.begin(), input.begin() + static_cast<std::ptrdiff_t>(used));
     input_ = std::move(input);
+    bound_waiting_input();
 }
 
 /// Executes complete packets; returns how many bytes they were.
@@ -130,6 +135,7 @@ std::size_t MqttClient::execute(ByteSpan input) {
     std::size_t used = 0;
     while (!is_closing_ && hold_ == Hold::none && used < input.size()) {
         if (output_.own_pending() > shard_.settings().replies_bytes_max) {
+            shard_.metrics_.limits.replies.add();
             std::ignore = hold_back(Hold::replies);
             break;
         }
@@ -138,6 +144,7 @@ std::size_t MqttClient::execute(ByteSpan input) {
             input.subspan(used), handshake_.is_connected() ? limits_.packet_bytes_max
                                                            : shard_.settings().connect_bytes_max);
         if (!frame) {
+            note_frame_error(frame.error());
             std::ignore = fail(frame.error());
             break;
         }
@@ -166,6 +173,8 @@ MqttClient::Flow MqttClient::on_packet(const mqtt::Frame& frame) {
             return disconnect(action.reason, action.statement);
     }
     if (keep_alive_) keep_alive_->on_packet(shard_.now());
+    const bool is_again = std::exchange(is_again_, false);
+    if (is_traced_ && !is_again) trace(TraceLine::Direction::in, frame);
     return dispatch(frame);
 }
 
@@ -276,6 +285,7 @@ void MqttClient::send_encoded() {
         is_answer_too_large_ = true;
         return;
     }
+    if (is_traced_) trace_sent(scratch_);
     append_packet(encoding_, scratch_, output_.own());
     scratch_.clear();
     shard_.metrics_.messages_sent.add();
@@ -375,6 +385,10 @@ void MqttClient::on_maybe_released() {
         case Hold::log:
             is_over = !shard_.is_log_full();
             break;
+        case Hold::quota:
+            is_over = shard_.now() >= held_until_;
+            if (!is_over) shard_.wake_no_later_than(held_until_);
+            break;
         case Hold::replies:
             is_over = output_.own_pending() <= shard_.settings().replies_bytes_max / 2;
             break;
@@ -391,6 +405,8 @@ void MqttClient::on_turn() {
 }
 
 void MqttClient::release() {
+    is_again_ =
+        hold_ == Hold::window || hold_ == Hold::log || hold_ == Hold::quota || hold_ == Hold::turn;
     hold_ = Hold::none;
     if (keep_alive_) keep_alive_->on_released(shard_.now());
     if (!shard_.is_draining_) stream_->set_reading(true);
@@ -449,6 +465,12 @@ void MqttClient::on_taken_over() {
 
 void MqttClient::on_expelled() {
     std::ignore = disconnect(mqtt::ReasonCode::not_authorized, "");
+}
+
+void MqttClient::on_ousted() {
+    if (is_closing_) return;
+    if (session_ == nullptr) return end(session::ConnectionEnd::lost, false);
+    std::ignore = disconnect(mqtt::ReasonCode::administrative_action, "");
 }
 
 bool MqttClient::is_drained() const {
@@ -517,7 +539,10 @@ void MqttClient::on_tick() {
         const bool is_late =
             handshake_.on_tick(now - accepted_at_).kind != session::Action::Kind::proceed ||
             now - accepted_at_ > shard_.settings().connect_timeout;
-        if (is_late) end(session::ConnectionEnd::lost, false);
+        if (is_late) {
+            shard_.metrics_.limits.connect_timeout.add();
+            end(session::ConnectionEnd::lost, false);
+        }
         return;
     }
     if (keep_alive_->is_expired(now)) {  // [MQTT-3.1.2-22]
@@ -531,9 +556,10 @@ void MqttClient::on_tick() {
         return;
     }
     const Microseconds held_max = keep_alive_->held_max(shard_.settings().publish_stall_max);
-    const bool is_stalled =
-        (hold_ == Hold::window || hold_ == Hold::log) && now - held_since_ > held_max;
+    const bool is_stalled = (hold_ == Hold::window || hold_ == Hold::log || hold_ == Hold::quota) &&
+                            now - held_since_ > held_max;
     if (is_stalled || (withheld_since_ && now - *withheld_since_ > held_max)) {
+        shard_.metrics_.limits.publish_stall.add();
         std::ignore = disconnect(mqtt::ReasonCode::quota_exceeded, "");
     }
 }

@@ -8,6 +8,7 @@
 #include "bus/authenticator.h"
 #include "bus/client.h"
 #include "bus/input_budget.h"
+#include "bus/inspection.h"
 #include "bus/mount_point.h"
 #include "bus/retained_view.h"
 #include "bus/session_store.h"
@@ -84,12 +85,28 @@ public:
     [[nodiscard]] std::uint64_t password_generation() const noexcept {
         return password_generation_;
     }
+    /// The operator does not want it here.
+    void on_ousted();
+    void inspect(ConnectionRow& row) const;
+    [[nodiscard]] bool is_websocket() const noexcept { return websocket_.has_value(); }
+    [[nodiscard]] std::size_t input_bytes() const noexcept { return input_.size(); }
+    /// Whether its packets are told to the operator, from now on.
+    void set_traced(bool is_traced) noexcept { is_traced_ = is_traced; }
     void send_sys(const SysTopics::Values& values, const std::vector<std::string>* only) override;
     /// The first position that was not handed over: what its session remembers.
     [[nodiscard]] Seq cursor() const;
 
 private:
-    enum class Hold : std::uint8_t { none, authentication, connack, window, log, replies, turn };
+    enum class Hold : std::uint8_t {
+        none,
+        authentication,
+        connack,
+        window,
+        log,
+        replies,
+        turn,
+        quota,
+    };
     struct RetainedCopies {
         std::string filter;
         Seq max_seq{};
@@ -137,6 +154,23 @@ private:
     /// sent first.
     void end(session::ConnectionEnd how, bool is_polite);
     void end_session_part(session::ConnectionEnd how);
+
+    // client_limits.cpp: what is refused or slowed because there is too much of it.
+    [[nodiscard]] std::optional<mqtt::ReasonCode> refused_connect(const mqtt::Connect& connect);
+    [[nodiscard]] std::optional<mqtt::ReasonCode> refused_subscribe(
+        const mqtt::Subscribe& subscribe);
+    [[nodiscard]] Flow refuse_subscribe(const mqtt::Subscribe& subscribe, mqtt::ReasonCode reason);
+    [[nodiscard]] std::optional<mqtt::ReasonCode> refused_filter(std::string_view filter);
+    [[nodiscard]] std::optional<mqtt::ReasonCode> refused_one_more(std::string_view filter);
+    [[nodiscard]] std::optional<mqtt::ReasonCode> refused_publish(const mqtt::Publish& publish,
+                                                                  std::string_view topic);
+    [[nodiscard]] bool is_within_quota(const mqtt::Publish& publish);
+    void bound_waiting_input();
+    void note_frame_error(const mqtt::ProtocolError& error);
+
+    // client_trace.cpp
+    void trace(TraceLine::Direction direction, const mqtt::Frame& frame) const;
+    void trace_sent(ByteSpan packet) const;
 
     // on_connect.cpp
     [[nodiscard]] Flow on_connect(const mqtt::Frame& frame);
@@ -207,6 +241,7 @@ private:
     std::optional<mqtt::Version> version_;
     Hold hold_ = Hold::none;
     MonotonicTime held_since_;
+    MonotonicTime held_until_;  // Hold::quota.
     ByteBuffer input_;
     InputBudget::Account input_account_;
     ByteBuffer scratch_;  // One encoded packet; empty between packets.
@@ -236,6 +271,8 @@ private:
     bool session_present_ = false;
     bool wants_sys_ = false;
     bool is_answer_too_large_ = false;  // One could not be sent: the connection is of no use.
+    bool is_traced_ = false;
+    bool is_again_ = false;  // The next packet was held, and was seen before.
 };
 
 }  // namespace firehose::bus

@@ -34,6 +34,11 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     version_ = connect.version;
     encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
 
+    if (const auto refused = refused_connect(connect)) {
+        refuse(*refused, "");
+        return Flow::stop;
+    }
+
     const Settings& settings = shard_.settings();
     has_user_name_ = connect.user_name.has_value() || peer_.certificate_user.has_value();
     limits_ = {
@@ -156,7 +161,8 @@ void MqttClient::on_auth(const AuthReply& reply) {
 void MqttClient::refuse(mqtt::ReasonCode reason, std::string_view statement,
                         std::string_view detail) {
     shard_.metrics_.connects_refused.add();
-    FH_LOG(info, "client_refused", {"reason", mqtt::name(reason)}, {"statement", statement});
+    FH_LOG(info, "client_refused", {"reason", mqtt::name(reason)}, {"statement", statement},
+           {"address", shown_address()});
     send_explained(mqtt::Connack{.reason = reason}, detail);  // [MQTT-3.1.4-2] [MQTT-3.2.2-7]
     end(session::ConnectionEnd::disconnected, true);          // Its will was never armed.
 }
@@ -177,10 +183,11 @@ void MqttClient::accept() {
 
 void MqttClient::welcome() {
     const bool session_present = session_present_;
+    is_traced_ = shard_.is_traced(terms_.client_id);
     send(session::connack(terms_, limits_, session_present));
     FH_LOG(connection, "client_connected", {"client", terms_.client_id}, {"address", peer_.address},
            {"user", session_->identity.user_name.value_or("")},
-           {"session_present", static_cast<int>(session_present)});
+           {"session_present", static_cast<int>(session_present)}, {"address", peer_.address});
     // The log is read from where the session stopped; QoS 0 only from now on.
     if (session_present && !session_->subscriptions.is_empty()) {
         note_sys();

@@ -11,6 +11,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     session::Inbound& inbound = session_->inbound;
     if (shard_.is_log_full()) return hold_back(Hold::log);
     if (publish.qos != mqtt::Qos::at_most_once && !inbound.can_admit()) {
+        shard_.metrics_.limits.publish_inflight.add();
         return hold_back(Hold::window);
     }
     const Settings& settings = shard_.settings();
@@ -23,6 +24,7 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     if (!publish.subscription_ids.empty()) {
         return disconnect(mqtt::ReasonCode::protocol_error, "MQTT-3.3.4-6");
     }
+    if (!is_within_quota(publish)) return hold_back(Hold::quota);
     const auto topic = aliases_->resolve(publish.topic, publish.topic_alias);
     if (!topic) return fail(topic.error());
     std::string kept_name;
@@ -106,9 +108,7 @@ mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_vie
     // Rule **Names beginning with $**: what is ours is not published by clients.
     if (topic.starts_with('$')) return mqtt::ReasonCode::topic_name_invalid;
     if (topic.size() > kTopicBytesMax) return mqtt::ReasonCode::topic_name_invalid;  // Mounted.
-    if (topic::level_count(topic) > shard_.settings().topic_levels_max) {
-        return mqtt::ReasonCode::topic_name_invalid;
-    }
+    if (const auto refused = refused_publish(publish, topic)) return *refused;
     if (!entrance_.acl->may_write(session_->identity, topic)) {
         return mqtt::ReasonCode::not_authorized;
     }

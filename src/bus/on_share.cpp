@@ -19,16 +19,14 @@ mqtt::ReasonCode MqttClient::subscribe_shared(const mqtt::Subscribe::Entry& entr
     const Settings& settings = shard_.settings();
     const auto shared = topic::parse_shared(entry.filter);  // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
     // What begins with `$` is no record of the log.
-    if (!shared || topic::is_dollar(shared->filter) ||
-        topic::level_count(shared->filter) > settings.topic_levels_max) {
-        return mqtt::ReasonCode::topic_filter_invalid;
-    }
+    if (!shared || topic::is_dollar(shared->filter)) return mqtt::ReasonCode::topic_filter_invalid;
+    if (const auto refused = refused_filter(shared->filter)) return *refused;
     if (!may_share()) return mqtt::ReasonCode::shared_subscriptions_not_supported;
     auto& shares = session_->shared;
     const std::string filter{entry.filter};
     const bool is_new = !shares.contains(filter);
-    if (is_new && session_->subscriptions.size() + shares.size() >= settings.subscriptions_max) {
-        return mqtt::ReasonCode::quota_exceeded;
+    if (is_new) {
+        if (const auto refused = refused_one_more(filter)) return *refused;
     }
     mqtt::SubscriptionOptions options = entry.options;
     options.qos = std::min(options.qos, limits_.qos_max);  // [MQTT-4.8.2-3]

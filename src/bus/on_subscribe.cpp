@@ -28,6 +28,9 @@ MqttClient::Flow MqttClient::on_subscribe(const mqtt::Subscribe& subscribe) {
     const bool is_recorded = is_durable || has_shared;
     if (is_recorded && shard_.is_log_full()) return hold_back(Hold::log);
     if (!shard_.take_subscribe()) return hold_back(Hold::turn);
+    if (const auto refused = refused_subscribe(subscribe)) {
+        return refuse_subscribe(subscribe, *refused);
+    }
     mqtt::Suback suback{.packet_id = subscribe.packet_id};  // [MQTT-3.8.4-2]
     if (is_recorded && !shard_.takes_durable()) {
         suback.reasons.assign(subscribe.entries.size(), mqtt::ReasonCode::quota_exceeded);
@@ -85,18 +88,16 @@ mqtt::ReasonCode MqttClient::subscribe_one(const mqtt::Subscribe::Entry& entry, 
     const std::string_view filter = entry.filter;
     const Settings& settings = shard_.settings();
     if (topic::is_shared(filter)) return subscribe_shared(entry, id);
-    if (!topic::is_valid_filter(filter) || topic::level_count(filter) > settings.topic_levels_max) {
-        return mqtt::ReasonCode::topic_filter_invalid;
+    if (!topic::is_valid_filter(filter)) return mqtt::ReasonCode::topic_filter_invalid;
+    if (const auto refused = refused_filter(filter)) return *refused;
+    if (subscriptions().find(filter) == nullptr) {
+        if (const auto refused = refused_one_more(filter)) return *refused;
     }
     const bool is_sys = filter == "$SYS" || filter.starts_with("$SYS/");
     if (topic::is_dollar(filter) && !is_sys && !settings.grants_reserved_filters) {
         return mqtt::ReasonCode::topic_filter_invalid;
     }
     session::Subscriptions& subscriptions = session_->subscriptions;
-    if (subscriptions.find(filter) == nullptr &&
-        subscriptions.size() + session_->shared.size() >= settings.subscriptions_max) {
-        return mqtt::ReasonCode::quota_exceeded;
-    }
     mqtt::SubscriptionOptions options = entry.options;
     options.qos = std::min(options.qos, limits_.qos_max);  // [MQTT-3.8.4-7]
     FH_LOG(subscribe, "client_subscribed", {"client", identity().client_id}, {"filter", filter},

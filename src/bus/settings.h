@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "bus/rate_limit.h"
 #include "mqtt/types.h"
 
 /// Every limit that the bus obeys, by the name it has in the configuration.
@@ -31,12 +32,23 @@ enum class Durability : std::uint8_t {
 }
 
 struct Settings {
-    std::uint32_t packet_bytes_max = 2'000'000;      // limits.packet_bytes_max
-    std::uint32_t connect_bytes_max = 64 * 1024;     // Of the first packet.
-    std::size_t input_bytes_max = 64 * 1024 * 1024;  // limits.input_bytes_max, a shard.
-    std::size_t connections_max = 15'000;            // limits.connections_max
-    std::size_t subscriptions_max = 1'000;           // limits.subscriptions_max, a session.
-    std::size_t topic_levels_max = 200;              // limits.topic_levels_max
+    std::uint32_t packet_bytes_max = 2'000'000;  // limits.packet_bytes_max
+    // limits.connect_bytes_max: of the first packet, and of what waits for a password's check.
+    std::uint32_t connect_bytes_max = 8 * 1024;
+    std::size_t input_bytes_max = 64 * 1024 * 1024;   // limits.input_bytes_max, a shard.
+    std::size_t connections_max = 15'000;             // limits.connections_max
+    std::size_t subscriptions_max = 1'000;            // limits.subscriptions_max, a session.
+    std::size_t topic_levels_max = 200;               // limits.topic_levels_max
+    std::size_t subscription_bytes_max = 256 * 1024;  // limits.subscription_bytes_max, a session.
+    std::size_t filters_per_subscribe_max = 1'000;    // limits.filters_per_subscribe_max
+    std::size_t topic_bytes_max = 65'535;             // limits.topic_bytes_max
+    std::size_t client_id_bytes_max = 1'024;          // limits.client_id_bytes_max
+    std::size_t user_name_bytes_max = 1'024;          // limits.user_name_bytes_max
+    std::size_t user_properties_max = 100;            // limits.user_properties_max, a packet.
+    bool anonymous_wildcard_all = true;               // auth.anonymous_wildcard_all
+    std::size_t retained_count_max = 100'000;         // retained.count_max
+    std::size_t retained_bytes_max = 128 << 20;       // retained.bytes_max
+    PublishLimits user_publishes;                     // publish.*_per_s, of each user.
     std::chrono::microseconds connect_timeout = std::chrono::seconds{10};
     std::uint16_t publish_inflight_max = 64;  // publish.inflight_max
     std::size_t publish_held_max = 1'000;     // publish.held_max, QoS 2 ids of a session.

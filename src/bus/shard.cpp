@@ -118,6 +118,7 @@ void Shard::end_turn() {
             client->flush();
         }
     }
+    wake_at_.reset();
     for (const ConnectionId id : std::exchange(held_, {})) {
         if (Client* client = find(id)) static_cast<MqttClient&>(*client).on_maybe_released();
     }
@@ -151,6 +152,7 @@ Entrance& Shard::add_entrance(Entrance entrance) {
 
 void Shard::accept_mqtt(Incoming&& incoming) {
     if (is_draining_ || clients_.size() >= shared_.settings.connections_max) {
+        if (!is_draining_) metrics_.limits.connections.add();
         metrics_.connects_refused.add();
         return;  // Closes the stream.
     }
@@ -164,10 +166,12 @@ void Shard::accept_mqtt(Incoming&& incoming) {
     if (!unread.empty()) accepted.on_bytes(unread);
 }
 
-void Shard::accept_event_stream(Incoming&& incoming, std::string_view filter, Encoding encoding) {
+void Shard::accept_event_stream(Incoming&& incoming, std::string_view filter, Encoding encoding,
+                                Identity who) {
     if (is_draining_ || clients_.size() >= shared_.settings.connections_max) return;
     const auto id = static_cast<ConnectionId>(next_connection_++);
-    auto client = std::make_unique<EventStream>(*this, id, std::move(incoming), filter, encoding);
+    auto client = std::make_unique<EventStream>(*this, id, std::move(incoming), filter, encoding,
+                                                std::move(who));
     EventStream& accepted = *client;
     clients_.emplace(id, std::move(client));
     metrics_.event_streams.add();

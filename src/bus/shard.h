@@ -21,6 +21,7 @@
 #include "bus/erasure.h"
 #include "bus/feed_table.h"
 #include "bus/input_budget.h"
+#include "bus/inspection.h"
 #include "bus/metrics.h"
 #include "bus/retained_view.h"
 #include "bus/session_rows.h"
@@ -89,8 +90,27 @@ public:
     Entrance& add_entrance(Entrance entrance);
     /// A stream that speaks MQTT, plain or inside WebSocket frames.
     void accept_mqtt(Incoming&& incoming);
-    /// A reader of the tail in JSON envelopes, anonymous. `filter` must be valid.
-    void accept_event_stream(Incoming&& incoming, std::string_view filter, Encoding encoding);
+    /// A reader of the tail in JSON envelopes, with the rights of `who`, whose password was
+    /// checked. `filter` must be valid.
+    void accept_event_stream(Incoming&& incoming, std::string_view filter, Encoding encoding,
+                             Identity who = {});
+
+    // What an operator asks. (shard_inspect.cpp)
+    /// Connections after that one, in the order in which they came; at most `max`.
+    /// Cost: O(connections).
+    [[nodiscard]] std::vector<ConnectionRow> connections(ConnectionId after, std::size_t max);
+    /// Sessions with a key after that one, in the order of their keys; at most `max`. Those that
+    /// are packed away are counted by `sessions_stored`. Cost: O(sessions).
+    [[nodiscard]] std::vector<SessionRow> sessions(const std::string& after, std::size_t max);
+    [[nodiscard]] ConnectionCounts connection_counts() const;
+    /// Disconnects clients of that id, with 0x98 where they speak MQTT 5. Returns how many.
+    std::size_t oust(std::string_view client_id);
+    /// Tells `sink` of each packet of clients of that id, until it returns false. False: there are
+    /// kTracesMax already.
+    [[nodiscard]] bool trace(std::string client_id, TraceSink sink);
+
+    /// A client is held until then: a turn is wanted, though nothing may happen.
+    [[nodiscard]] std::optional<MonotonicTime> wake_at() const noexcept { return wake_at_; }
 
     // What a reload changes. (shard_access.cpp)
     /// Changes rights at one position: what is linked is fanned out by the rules as they are, then
@@ -192,6 +212,12 @@ private:
     [[nodiscard]] Client* find(ConnectionId id);
     [[nodiscard]] Feed& feed_for(const Client& client);
     void condemn(Feed& feed);
+    void wake_no_later_than(MonotonicTime at) {
+        if (!wake_at_ || at < *wake_at_) wake_at_ = at;
+    }
+    [[nodiscard]] PublishQuota& quota_of(const std::string& user) { return user_quotas_[user]; }
+    [[nodiscard]] bool is_traced(std::string_view client_id) const;
+    void tell(std::string_view client_id, const TraceLine& line);
     void remove_feed(Feed& feed);
 
     void hear_auth_replies();
@@ -296,6 +322,10 @@ private:
     std::vector<ConnectionId> held_;
     std::deque<ConnectionId> awaiting_turn_;  // With a SUBSCRIBE or UNSUBSCRIBE to execute.
     std::size_t subscribes_left_ = 0;         // In this turn.
+
+    std::optional<MonotonicTime> wake_at_;
+    std::unordered_map<std::string, PublishQuota> user_quotas_;  // Of users that connected.
+    std::vector<std::pair<std::string, TraceSink>> traces_;      // By client id.
 
     SessionStore sessions_;
     FeedTable feeds_;

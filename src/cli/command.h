@@ -33,6 +33,7 @@ void add_backup_command(CLI::App& program, int& exit_code);
 void add_erase_command(CLI::App& program, int& exit_code);
 void add_reload_command(CLI::App& program, int& exit_code);
 void add_inspect_command(CLI::App& program, int& exit_code);
+void add_operator_commands(CLI::App& program, int& exit_code);  // connections, metrics, ...
 void add_version_command(CLI::App& program, int& exit_code);
 
 }  // namespace firehose::cli

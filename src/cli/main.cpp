@@ -56,6 +56,7 @@ int main(int count, char** words) {
         add_erase_command(program, exit_code);
         add_reload_command(program, exit_code);
         add_inspect_command(program, exit_code);
+        add_operator_commands(program, exit_code);
         add_version_command(program, exit_code);
         try {
             program.parse(count, words);

@@ -80,6 +80,15 @@ std::string with_home(const std::string& path) {
     return home == nullptr ? path : home + path.substr(1);
 }
 
+/// Whether it is the first part of a key: "limits", "limits.address".
+bool has_keys_below(const std::string& prefix) {
+    const std::string start = prefix + ".";
+    return std::ranges::any_of(options(),
+                               [&](const Option& row) { return row.key.starts_with(start); }) ||
+           std::ranges::any_of(table_lists(),
+                               [&](const TableList& list) { return list.key.starts_with(start); });
+}
+
 /// What a file has said so far: the settings it fills, its problems, and where each key stands.
 class Reading {
 public:
@@ -326,12 +335,12 @@ void Reading::table(const toml::table& table, const std::string& prefix) {
         const std::string key = prefix + std::string{name.str()};
         const auto row = std::ranges::find(options(), key, &Option::key);
         const auto list = std::ranges::find(table_lists(), key, &TableList::key);
-        const auto section = std::ranges::find(sections(), key, &Section::name);
+        const bool is_section = !key.empty() && has_keys_below(key);
         if (row != options().end()) {
             value(*row, &settings_, key, node);
         } else if (list != table_lists().end()) {
             list_of_tables(*list, &settings_, node);
-        } else if (section == sections().end() || key.empty()) {
+        } else if (!is_section) {
             unknown(name.source().begin.line, key);
         } else if (const toml::table* inner = node.as_table()) {
             this->table(*inner, key + ".");

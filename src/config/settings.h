@@ -128,6 +128,10 @@ struct HistorySettings {
     Microseconds age{0};  // 0: no bound.
 };
 
+struct AdminSettings {
+    std::vector<Endpoint> listen;  // Loopback addresses.
+};
+
 /// What holds where there is no ACL file.
 enum class WithoutAclFile : std::uint8_t { read, readwrite };
 
@@ -136,6 +140,8 @@ struct AuthSettings {
     std::string acl_file;       // Empty: without_acl_file holds.
     WithoutAclFile without_acl_file = WithoutAclFile::read;
     bool check_retain_source = false;
+    bool anonymous_wildcard_all = true;
+    bool basic_without_tls = false;
 };
 
 struct ClientIdSettings {
@@ -144,16 +150,36 @@ struct ClientIdSettings {
     std::string prefix;       // Others are refused; empty: none is.
 };
 
+/// Of one address, or of the first 64 bits of an IPv6 one. 0: no limit.
+struct AddressLimitSettings {
+    std::uint64_t connections_max = 0;
+    std::uint64_t connects_per_s = 0;
+    std::uint64_t connects_burst = 0;
+    std::uint64_t subscribes_per_s = 0;
+    std::uint64_t subscribes_burst = 0;
+    std::uint64_t requests_per_s = 0;
+    std::uint64_t requests_burst = 0;
+};
+
 struct LimitSettings {
     std::uint64_t packet_bytes_max = 0;
     std::uint64_t input_bytes_max = 0;  // Of all clients.
+    std::uint64_t connect_bytes_max = 0;
     std::uint64_t connections_max = 0;
-    std::uint64_t subscriptions_max = 0;  // In one session.
+    std::uint64_t subscriptions_max = 0;       // In one session.
+    std::uint64_t subscription_bytes_max = 0;  // Of their filters together.
+    std::uint64_t filters_per_subscribe_max = 0;
+    std::uint64_t topic_bytes_max = 0;
     std::uint64_t topic_levels_max = 0;
     std::uint64_t v31_client_id_max = 0;  // Characters; 0: any number.
+    std::uint64_t client_id_bytes_max = 0;
+    std::uint64_t user_name_bytes_max = 0;
+    std::uint64_t user_properties_max = 0;  // In one packet.
     Microseconds connect_timeout{0};
     Microseconds http_head_timeout{0};
     std::uint64_t http_head_bytes_max = 0;
+    AddressLimitSettings address;
+    std::vector<std::string> exempt;  // Networks.
 };
 
 struct PublishSettings {
@@ -162,6 +188,15 @@ struct PublishSettings {
     Microseconds stall_max{0};
     std::uint64_t qos_max = 0;            // Of a client's publishes.
     std::uint64_t payload_bytes_max = 0;  // 0: no bound but the packet's.
+    std::uint64_t messages_per_s = 0;     // Of one user or address; 0: no limit.
+    std::uint64_t messages_burst = 0;
+    std::uint64_t bytes_per_s = 0;  // Likewise.
+    std::uint64_t bytes_burst = 0;
+};
+
+struct RetainedSettings {
+    std::uint64_t count_max = 0;
+    std::uint64_t bytes_max = 0;
 };
 
 struct ConnectionSettings {
@@ -311,11 +346,13 @@ struct Settings {
     LogSettings log;
     CheckpointSettings checkpoint;
     HistorySettings history;
+    AdminSettings admin;
     AuthSettings auth;
     ClientIdSettings client_id;
     LimitSettings limits;
     PublishSettings publish;
     RetainSettings retain;
+    RetainedSettings retained;
     SubscribeSettings subscribe;
     ConnectionSettings connection;
     WebSocketSettings websocket;

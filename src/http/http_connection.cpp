@@ -12,6 +12,8 @@ namespace firehose::http {
 namespace {
 
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
+/// Requests sent ahead of their answers, in heads of the largest size.
+constexpr std::size_t kHeadsAheadMax = 4;
 
 void add_header(std::string& head, std::string_view name, std::string_view value) {
     head += name;
@@ -68,11 +70,21 @@ void HttpConnection::on_bytes(ByteSpan bytes) {
     if (input_.empty()) waiting_since_.reset();
     input_ += as_text(bytes);
     read_requests();
-    // One that sends ahead of its answer is slowed by TCP, not stored.
-    if (stream_ && state_ != State::reading_head && input_.size() > limits_.head_bytes_max) {
-        stream_->set_reading(false);
-    }
+    bound_ahead();
     settle();
+}
+
+/// One that sends ahead of its answer is slowed by TCP, not stored; and what one reading brought in
+/// excess is not kept: it gets this answer, and no other.
+void HttpConnection::bound_ahead() {
+    if (!stream_ || state_ == State::reading_head) return;
+    if (input_.size() > limits_.head_bytes_max) stream_->set_reading(false);
+    const bool is_handed_over = state_ == State::flushing && then_ == Then::hand_over;
+    if (is_handed_over || input_.size() <= kHeadsAheadMax * limits_.head_bytes_max) return;
+    input_ = {};
+    searched_ = 0;
+    keep_alive_ = false;
+    if (state_ == State::flushing) then_ = Then::close;
 }
 
 void HttpConnection::on_writable() {

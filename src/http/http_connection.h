@@ -108,6 +108,7 @@ private:
 
     void read_requests();
     void read_one_request();
+    void bound_ahead();
     void begin_answer(std::string bytes, Then then);
     void write_answer();
     void on_answered();

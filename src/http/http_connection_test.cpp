@@ -91,6 +91,17 @@ TEST(HttpConnection, OneThatSendsAheadOfItsAnswerIsSlowedNotStored) {
     EXPECT_EQ(talk.router.requests, 6);
 }
 
+TEST(HttpConnection, OneThatSendsMuchAheadGetsItsAnswerAndNoOther) {
+    for (const std::size_t ahead : {400U, 401U}) {
+        Dialogue talk{{.head_bytes_max = 100}};
+        talk.wire.sends(get("/later") + std::string(ahead, '\n'));
+        ASSERT_TRUE(talk.router.owned);
+        talk.router.owned->respond(200, "text/plain", "first");
+        EXPECT_THAT(talk.wire.written, HasSubstr("first"));
+        EXPECT_EQ(talk.wire.was_shut_down, ahead == 401);
+    }
+}
+
 TEST(HttpConnection, AHeadRequestGetsTheHeadersOfGetAndNoBody) {
     const std::string answer = answer_at_every_cut("HEAD /echo?a=1 HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_THAT(answer, HasSubstr("Content-Length: 4\r\n"));

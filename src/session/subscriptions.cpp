@@ -16,6 +16,7 @@ bool Subscriptions::add(std::string_view filter, const Subscription& subscriptio
         return false;
     }
     const auto& entry = *by_filter_.emplace(filter, subscription).first;
+    filter_bytes_ += filter.size();
     if (slots_) {
         take_slot(entry);
     } else if (by_filter_.size() > kLinearMax) {
@@ -49,6 +50,7 @@ bool Subscriptions::remove(std::string_view filter) {
         slots_->free.push_back(slot->second);
         slots_->slot_of.erase(slot);
     }
+    filter_bytes_ -= filter.size();
     by_filter_.erase(known);
     if (by_filter_.empty()) slots_.reset();
     return true;
@@ -57,6 +59,7 @@ bool Subscriptions::remove(std::string_view filter) {
 void Subscriptions::clear() {
     slots_.reset();
     by_filter_.clear();
+    filter_bytes_ = 0;
 }
 
 const Subscription* Subscriptions::find(std::string_view filter) const {

@@ -65,6 +65,8 @@ public:
     [[nodiscard]] const ByFilter& all() const noexcept { return by_filter_; }
     [[nodiscard]] bool is_empty() const noexcept { return by_filter_.empty(); }
     [[nodiscard]] std::size_t size() const noexcept { return by_filter_.size(); }
+    /// Of all filters together.
+    [[nodiscard]] std::size_t filter_bytes() const noexcept { return filter_bytes_; }
 
     /// Fills `out` (which is cleared first). False: nothing matches.
     [[nodiscard]] bool match(const MatchQuery& query, Match& out) const;
@@ -86,6 +88,7 @@ private:
     void take_slot(const ByFilter::value_type& entry);
 
     ByFilter by_filter_;
+    std::size_t filter_bytes_ = 0;
     std::unique_ptr<Slots> slots_;  // From the first time that there are more than kLinearMax.
 };
 

@@ -67,4 +67,8 @@ std::optional<SharedFilter> parse_shared(std::string_view filter) noexcept {
     return shared;
 }
 
+bool is_wildcard_all(std::string_view filter) noexcept {
+    return filter.ends_with('#') && filter.find_first_not_of("+/#") == std::string_view::npos;
+}
+
 }  // namespace firehose::topic

@@ -42,4 +42,8 @@ struct SharedFilter {
 /// SUBSCRIBE is answered with 0x8F.
 [[nodiscard]] std::optional<SharedFilter> parse_shared(std::string_view filter) noexcept;
 
+/// Whether the filter has nothing but wildcards and ends in `#`: with few exceptions it matches all
+/// that there is.
+[[nodiscard]] bool is_wildcard_all(std::string_view filter) noexcept;
+
 }  // namespace firehose::topic

@@ -59,7 +59,7 @@ def trickled_connect(peers):
     before = peers.bus.memory_kib()
     for _ in range(MANY):
         peers.open().send(b"\x10\xff\xff\xff\x7f")
-        peers.open().send(b"\x10\xe0\xd4\x03" + text("MQTT") + b"\x05\x02\0\0")  # 60,000 bytes.
+        peers.open().send(b"\x10\xc0\x3e" + text("MQTT") + b"\x05\x02\0\0")  # 8,000 bytes.
     begin = time.monotonic()
     trickling = peers.links[1::2]
     while time.monotonic() - begin < CONNECT_TIMEOUT_S / 2:

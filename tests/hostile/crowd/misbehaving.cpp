@@ -55,7 +55,7 @@ Misbehaving::Misbehaving(CrowdOptions options)
         members_.push_back({.kind = static_cast<Kind>(i % kKinds)});
     }
     greeting_ = encoded(mqtt::Connect{.version = Version::v311});
-    trickled_ = {"\x10\xe0\xd4\x03\0\4MQTT\4\2\0\0", 14};
+    trickled_ = {"\x10\xc0\x3e\0\4MQTT\4\2\0\0", 13};
     subscribe_all_ = encoded(mqtt::Subscribe{.packet_id = 1, .entries = {{"#", {}}}});
     for (std::size_t step = 0; step < storms_.size(); ++step) storms_[step] = storm(step);
     const std::string payload(kHugeBytes, 'x');

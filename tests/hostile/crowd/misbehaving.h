@@ -20,7 +20,7 @@ namespace firehose::crowd {
 
 enum class Kind : std::uint8_t {
     half_open,    // Connects and sends nothing.
-    trickle,      // A CONNECT of 60,000 bytes, a byte a second.
+    trickle,      // A CONNECT of 8,000 bytes, a byte a second.
     storm,        // SUBSCRIBEs and UNSUBSCRIBEs, 200 filters each.
     huge,         // A PUBLISH of 1.9 MB whose last byte never comes.
     never_reads,  // Subscribes to everything, asks for answers, reads nothing.
