@@ -16,7 +16,6 @@ bool MqttClient::may_share() const {
 
 mqtt::ReasonCode MqttClient::subscribe_shared(const mqtt::Subscribe::Entry& entry,
                                               std::uint32_t id) {
-    const Settings& settings = shard_.settings();
     const auto shared = topic::parse_shared(entry.filter);  // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
     // What begins with `$` is no record of the log.
     if (!shared || topic::is_dollar(shared->filter)) return mqtt::ReasonCode::topic_filter_invalid;
