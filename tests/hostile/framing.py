@@ -84,13 +84,14 @@ def pings(peers):
 
 
 def answered(peer):
-    """The status of an HTTP answer and whether the connection was closed after it."""
+    """The status of an HTTP answer, or nothing: closed without one."""
     data = b""
     try:
-        while True:
+        while b"\r\n\r\n" not in data:
             data += peer.take(link.PATIENCE_S)
     except Closed:
-        return int(data.split()[1]) if data.startswith(b"HTTP/1.1 ") else None
+        pass
+    return int(data.split()[1]) if data.startswith(b"HTTP/1.1 ") else None
 
 
 @case(47, "handshakes: a header of 1 MiB, no key, wrong version, no subprotocol", 3, WEBSOCKET)
@@ -109,8 +110,6 @@ def handshakes(peers):
         peer = peers.bus.open_socket(peers.transport)
         peers.links.append(peer)
         peer.send(head.encode())
-        if "Version: 8" in head or "POST" in head or "chat" in head or "short" in head or "X: dGh" in head:
-            peer.socket.shutdown(1)  # Kept alive otherwise.
         assert answered(peer) in statuses, head[:60]
 
 

@@ -8,6 +8,7 @@ import base64
 import os
 import pathlib
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -104,7 +105,7 @@ class Link:
         self.socket.settimeout(patience)
         try:
             data = self.socket.recv(65536)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):  # TLS may end without a word.
             data = b""
         if not data:
             raise Closed
