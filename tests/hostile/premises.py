@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -51,6 +52,21 @@ connect_timeout = "{timeout} s"
 http_head_timeout = "{timeout} s"
 [sys]
 interval = "1 s"
+[tls]
+handshake_timeout = "{timeout} s"
+[[listener]]
+name = "tls"
+host = "127.0.0.1"
+port = 0
+cert_file = "{folder}/cert"
+key_file = "{folder}/key"
+[[listener]]
+name = "wss"
+host = "127.0.0.1"
+port = 0
+speaks = "http"
+cert_file = "{folder}/cert"
+key_file = "{folder}/key"
 """
 # AddressSanitizer keeps what was freed apart, 256 MB of it by default, which would hide what the bus keeps.
 SANITIZER = "quarantine_size_mb=1:thread_local_quarantine_size_kb=64:malloc_context_size=8"
@@ -63,6 +79,10 @@ class Bus:
         for user in ("infra", "alice", "bob"):
             subprocess.run([firehose, "passwd", self.folder / "users", user], input="secret\n", text=True, check=True,
                            capture_output=True)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                        "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                        self.folder / "key", "-out", self.folder / "cert"], check=True, capture_output=True)
+        self.tls = ssl.create_default_context(cafile=self.folder / "cert")
         (self.folder / "acl").write_text(ACL)
         (self.folder / "firehose.toml").write_text(TOML.format(folder=self.folder, timeout=CONNECT_TIMEOUT_S))
         self.errors = open(self.folder / "errors", "w")
@@ -71,18 +91,18 @@ class Bus:
                                         stdout=subprocess.PIPE, stderr=self.errors, text=True)
         self.ports = {}
         for line in self.process.stdout:
-            if ready := re.match(r"ready mqtt=\S*?:(\d+) http=\S*?:(\d+)", line):
-                self.ports = {"tcp": int(ready[1]), "websocket": int(ready[2])}
+            if ready := re.match(r"ready mqtt=\S*?:(\d+)\S* http=\S*?:(\d+)\S* tls=\S*:(\d+) wss=\S*:(\d+)", line):
+                self.ports = dict(zip(("tcp", "websocket", "tls", "wss"), map(int, ready.groups())))
                 break
         assert self.ports, "the bus did not start: " + self.said()
 
     def open(self, transport):
         kind = WebSocketLink if transport in ("websocket", "wss") else Link
-        return kind(self.ports[transport])
+        return kind(self.ports[transport], self.tls if transport in ("tls", "wss") else None)
 
     def open_socket(self, transport):
         """Without a WebSocket's handshake."""
-        return Link(self.ports[transport])
+        return Link(self.ports[transport], self.tls if transport in ("tls", "wss") else None)
 
     def said(self):
         return (self.folder / "errors").read_text()
