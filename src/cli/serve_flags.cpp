@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/serve_flags.h"
 
+#include <pwd.h>
+
 #include <charconv>
 #include <cstdio>
 
@@ -12,6 +14,7 @@
 #include "cli/usage.h"
 #include "config/describe.h"
 #include "config/mosquitto_conf.h"
+#include "config/mosquitto_draft.h"
 
 namespace firehose::cli {
 namespace {
@@ -91,6 +94,10 @@ Result<config::LoadedConfig, ConfigErrors> load(const ServeFlags& flags) {
     if (!flags.password_file.empty()) settings.auth.password_file = flags.password_file;
     if (!flags.acl_file.empty()) settings.auth.acl_file = flags.acl_file;
     if (flags.demo) settings.demo = true;
+    // mosquitto's own fallback where its user was not made.
+    const bool is_missing = settings.process.user == config::kMosquittoUser &&
+                            ::getpwnam(config::kMosquittoUser) == nullptr;
+    if (loaded->is_mosquitto && is_missing) settings.process.user = "nobody";
     if (flags.is_verbose || flags.is_quiet) settings.logging.types.clear();
     if (flags.is_verbose) settings.logging.level = LogLevel::debug;
     if (flags.is_quiet) settings.logging.level = LogLevel::off;

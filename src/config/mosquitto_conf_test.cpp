@@ -238,12 +238,32 @@ TEST(MosquittoConf, TakesDurationsOfSessions) {
     }
 }
 
-TEST(MosquittoConf, AddsUpLogTypes) {
-    EXPECT_EQ(settings("").logging.level, LogLevel::info);
-    EXPECT_EQ(settings("log_type error\nlog_type warning\n").logging.level, LogLevel::warn);
-    EXPECT_EQ(settings("log_type warning\nlog_type error\n").logging.level, LogLevel::warn);
-    EXPECT_EQ(settings("log_type all\nlog_type none\n").logging.level, LogLevel::off);
-    EXPECT_EQ(settings("log_type none\nlog_type error\n").logging.level, LogLevel::error);
+TEST(MosquittoConf, AddsUpWhatIsLoggedAndWhereTo) {
+    const auto types = [](std::string_view text) { return settings(text).logging.types; };
+    EXPECT_THAT(types(""), IsEmpty());
+    EXPECT_THAT(types("log_type error\nlog_type warning\nlog_type error\n"),
+                ElementsAre("error", "warning"));
+    EXPECT_THAT(types("log_type all\nlog_type none\n"), ElementsAre("none"));
+    EXPECT_THAT(types("log_type none\nlog_type error\n"), ElementsAre("error"));
+    EXPECT_THAT(types("log_type all\nlog_type error\n"), ElementsAre("all"));
+    EXPECT_THAT(types("log_type internal\n"), IsEmpty());
+    const auto places = [](std::string_view text) { return settings(text).logging.to; };
+    EXPECT_THAT(places(""), ElementsAre("stderr"));
+    EXPECT_THAT(places("log_dest file /var/log/a b.log\nlog_dest syslog\n"),
+                ElementsAre("file:/var/log/a b.log", "syslog"));
+    EXPECT_THAT(places("log_dest stdout\nlog_dest none\n"), ElementsAre("none"));
+    EXPECT_THAT(error("log_dest file\n"), HasSubstr("has no path"));
+    const Settings read = settings(
+        "log_facility 3\nlog_timestamp false\nlog_timestamp_format %s\nconnection_messages false\n"
+        "user root\npid_file /run/m.pid\n");
+    EXPECT_EQ(read.logging.syslog_facility, SyslogFacility::local3);
+    EXPECT_FALSE(read.logging.timestamp);
+    EXPECT_EQ(read.logging.timestamp_format, "%s");
+    EXPECT_FALSE(read.logging.connection_messages);
+    EXPECT_EQ(read.process.user, "root");
+    EXPECT_EQ(read.process.pid_file, "/run/m.pid");
+    EXPECT_EQ(settings("").process.user, "mosquitto");
+    EXPECT_TRUE(settings("").logging.connection_messages);
 }
 
 TEST(MosquittoConf, NumbersAtTheirEnds) {

@@ -34,7 +34,9 @@ Such a file stands for mosquitto's habits, where this program's own differ:
 
 What stays different: a user name means nothing until its password was checked against a
 `password_file`, so without one every client is anonymous; clients publish nothing below `$`; and
-`-p` counts only if the file has no listener.
+`-p` counts only if the file has no listener. A start as root becomes `user` before it reads
+passwords, rights, certificates and keys, so that a reload can read them as well: they must be
+readable by that user.
 
 A line begins with a name, then a space and the value. `#` as the first character of a line makes it
 a comment. What follows a number or a flag on its line is ignored, as mosquitto does. A name that is

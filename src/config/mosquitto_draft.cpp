@@ -26,6 +26,9 @@ MosquittoDraft::MosquittoDraft() {
     settings.listen.http.clear();
     settings.data = kDataFolder;
     settings.log.mode = LogMode::memory;
+    settings.process.user = kMosquittoUser;
+    settings.logging.connection_messages = true;
+    settings.auth.check_retain_source = true;
     settings.subscribe.unknown_dollar = UnknownDollar::grant;
     settings.auth.without_acl_file = WithoutAclFile::readwrite;
     settings.session.anonymous = AnonymousSessions::standard;

@@ -18,6 +18,9 @@
 /// Source:   mosquitto.conf(5); rule **Home and hand-over** for what a mosquitto.conf stands for.
 namespace firehose::config {
 
+/// Whom mosquitto becomes when it is started as root and is not told.
+inline constexpr const char* kMosquittoUser = "mosquitto";
+
 /// What `per_listener_settings` is about.
 struct MosquittoSecurity {
     std::optional<bool> allow_anonymous;
@@ -48,7 +51,7 @@ struct MosquittoDraft {
     static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
     std::size_t current = kNone;
 
-    bool has_log_type = false;
+    bool has_log_dest = false;
 
     // The line being read.
     std::string file;

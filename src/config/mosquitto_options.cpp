@@ -92,20 +92,32 @@ void take_packet_size(Draft& draft, const Given& given) {
     if (most != asked) draft.note("is " + std::to_string(most) + " here, between 1 KiB and 16 MiB");
 }
 
+/// Each line adds one type; `none` and `all` begin anew.
 void take_log_type(Draft& draft, const Given& given) {
-    // Each line adds one; `none` and `all` begin anew.
-    LogLevel level = LogLevel::off;
-    if (given.word == "error") level = LogLevel::error;
-    if (given.word == "warning") level = LogLevel::warn;
-    if (given.word == "information" || given.word == "notice") level = LogLevel::info;
-    if (given.word == "debug" || given.word == "all" || given.word == "subscribe" ||
-        given.word == "unsubscribe" || given.word == "internal") {
-        level = LogLevel::debug;
+    if (given.word == "internal") return draft.note("has no lines here");
+    std::vector<std::string>& types = draft.settings.logging.types;
+    const bool begins = given.word == "none" || given.word == "all";
+    if (begins || types == std::vector<std::string>{"none"}) types.clear();
+    if (types == std::vector<std::string>{"all"}) return;
+    const bool is_there = std::ranges::find(types, given.word) != types.end();
+    if (!is_there) types.emplace_back(given.word);
+}
+
+/// Each line adds one place; the first takes the default's place, and `none` all of them.
+void take_log_dest(Draft& draft, const Given& given) {
+    if (given.word == "dlt") return draft.note("is nothing here");
+    std::string place{given.word};
+    if (place == "file") {
+        if (given.rest.empty()) return draft.fail("has no path", "file PATH");
+        place = "file:" + std::string{given.rest};
     }
-    LogLevel& now = draft.settings.logging.level;
-    const bool begins = !draft.has_log_type || given.word == "none" || given.word == "all";
-    now = begins ? level : std::min(now, level);
-    draft.has_log_type = true;
+    std::vector<std::string>& places = draft.settings.logging.to;
+    if (!draft.has_log_dest || place == "none" || places == std::vector<std::string>{"none"}) {
+        places.clear();
+    }
+    draft.has_log_dest = true;
+    const bool is_there = std::ranges::find(places, place) != places.end();
+    if (!is_there) places.push_back(std::move(place));
 }
 
 constexpr MosquittoOption kOptions[] = {
@@ -190,8 +202,8 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "`client_id.prefix`: other client ids are refused."},
     {.name = "connection_messages",
      .kind = Flag{},
-     .fate = kNoted,
-     .doc = "Connections are logged at level `debug` only."},
+     .take = [](Draft& d, const Given& g) { d.settings.logging.connection_messages = g.flag; },
+     .doc = "`logging.connection_messages`, default `true`."},
     {.name = "crlfile",
      .scope = kListener,
      .take = [](Draft& d, const Given& g) { d.listener().settings.tls.crl_file = g.text; },
@@ -269,26 +281,31 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "See `auto_id_prefix`."},
     {.name = "log_dest",
      .kind = Words{kLogDests},
-     .fate = kNoted,
-     .doc = "The program logs to standard error."},
+     .take = &take_log_dest,
+     .doc = "`logging.to`; each line adds one: `stdout`, `stderr` (default), `syslog`, `topic`, "
+            "`file` and its path; `none`. `dlt` is nothing here."},
     {.name = "log_facility",
      .kind = Number{.min = 0, .max = 7},
-     .fate = kNoted,
-     .doc = "See `log_dest`."},
+     .take =
+         [](Draft& d, const Given& g) {
+             d.settings.logging.syslog_facility = static_cast<SyslogFacility>(
+                 static_cast<std::int64_t>(SyslogFacility::local0) + g.number);
+         },
+     .doc = "`logging.syslog_facility`: local0 to local7."},
     {.name = "log_timestamp",
      .kind = Flag{},
-     .fate = kNoted,
-     .doc = "Each line of the program's log has its time in UTC."},
+     .take = [](Draft& d, const Given& g) { d.settings.logging.timestamp = g.flag; },
+     .doc = "`logging.timestamp`."},
     {.name = "log_timestamp_format",
      .kind = Text{.is_once = true},
-     .fate = kNoted,
-     .doc = "See `log_timestamp`."},
+     .take = [](Draft& d, const Given& g) { d.settings.logging.timestamp_format = g.text; },
+     .doc = "`logging.timestamp_format`, at most 100 bytes. Without it RFC 3339; mosquitto writes "
+            "seconds since 1970."},
     {.name = "log_type",
      .kind = Words{kLogTypes},
      .take = &take_log_type,
-     .doc = "`logging.level`, the least of all lines: `error`, `warning` (`warn`), `notice` and "
-            "`information` (`info`); `debug`, `subscribe`, `unsubscribe`, `internal`, `all` "
-            "(`debug`); `none`, `websockets` (`off`)."},
+     .doc = "`logging.types`; each line adds one, `none` and `all` begin anew. `internal` has no "
+            "lines here."},
     {.name = "max_connections",
      .scope = kListener,
      .kind = Number{},
@@ -400,8 +417,8 @@ constexpr MosquittoOption kOptions[] = {
      .doc = "`session.expiry_max`, default never (100 years)."},
     {.name = "pid_file",
      .kind = Text{.is_once = true},
-     .fate = kNoted,
-     .doc = "No file is written; a service manager knows the process without one."},
+     .take = [](Draft& d, const Given& g) { d.settings.process.pid_file = g.text; },
+     .doc = "`process.pid_file`."},
     {.name = "port",
      .scope = kListener,
      .kind = Number{.min = 1, .max = 65'535},
@@ -535,8 +552,9 @@ constexpr MosquittoOption kOptions[] = {
                 const Given& g) { d.listener().settings.use_username_as_client_id = g.flag; },
      .doc = "`use_username_as_client_id` of the listener."},
     {.name = "user",
-     .fate = kNoted,
-     .doc = "The process stays who started it: start it as the user that it is to be."},
+     .take = [](Draft& d, const Given& g) { d.settings.process.user = g.text; },
+     .doc = "`process.user`, default `mosquitto` (or `nobody` where there is no such user): whom a "
+            "start as root becomes. `root` stays root."},
     {.name = "websockets_headers_size",
      .kind = Number{.min = 0, .max = 65'535},
      .fate = kNoted,
