@@ -47,8 +47,8 @@ bus::Settings bus_settings(const config::Settings& s) {
     };
     return {
         .packet_bytes_max = static_cast<std::uint32_t>(s.limits.packet_bytes_max),
-        .input_bytes_max = s.limits.input_bytes_max,
         .connect_bytes_max = static_cast<std::uint32_t>(s.limits.connect_bytes_max),
+        .input_bytes_max = s.limits.input_bytes_max,
         .connections_max = s.limits.connections_max,
         .subscriptions_max = s.limits.subscriptions_max,
         .topic_levels_max = s.limits.topic_levels_max,
