@@ -272,10 +272,11 @@ public:
     Peer& publishes(std::string_view topic, std::string_view payload,
                     mqtt::Qos qos = mqtt::Qos::at_most_once, std::uint16_t packet_id = 0,
                     bool retain = false) {
+        const bool has_id = qos != mqtt::Qos::at_most_once;
         return sends(mqtt::Publish{.qos = qos,
                                    .retain = retain,
                                    .topic = topic,
-                                   .packet_id = packet_id,
+                                   .packet_id = has_id ? packet_id : std::uint16_t{0},
                                    .payload = as_bytes(payload)});
     }
     Peer& acks(mqtt::PacketType type, std::uint16_t packet_id) {

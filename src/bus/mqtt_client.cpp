@@ -448,12 +448,7 @@ MqttClient::Flow MqttClient::disconnect(mqtt::ReasonCode reason, std::string_vie
     if (version_ == mqtt::Version::v5 && session_ != nullptr && hold_ != Hold::connack) {
         send_explained(mqtt::Disconnect{.reason = reason}, detail);  // [MQTT-3.14.4-1]
     }
-    if (websocket_) {
-        ws::append_close(output_.own(),
-                         how == session::ConnectionEnd::server_stopping ? ws::CloseCode::going_away
-                                                                        : ws::CloseCode::normal,
-                         "");
-    }
+    if (how == session::ConnectionEnd::server_stopping) send_close(ws::CloseCode::going_away, "");
     end(how, true);
     return Flow::stop;
 }
