@@ -9,9 +9,10 @@ namespace firehose::bus {
 
 void Shard::change_access(const std::function<void()>& change) {
     settle();
+    flush_feeds();
     // Members of a feed share what was encoded by the old rules. They leave it at the first record
-    // that they were not sent yet, and enter the feed of their new class; whoever lags reads that
-    // part again by itself, by the new rules.
+    // that they could not be sent yet, and enter the feed of their new class; whoever lags reads
+    // that part again by itself, by the new rules.
     std::vector<Client*> moving;
     for (auto& [id, client] : clients_) {
         if (client->mode() != ReadMode::feed) continue;
