@@ -148,7 +148,7 @@ class Transport(unittest.TestCase):
         for line in reader.stdout:
             if "SUBACK" in line:
                 break
-        big = "x" * 200_000
+        big = "x" * 100_000
         for payload in ("small", big):
             self.assertEqual(self.mosquitto("tls", topic="over/tls", payload=payload).returncode, 0)
         said = reader.communicate(timeout=PATIENCE_S)[0]
@@ -157,9 +157,12 @@ class Transport(unittest.TestCase):
         self.assertIn(big, said)
 
     def test_each_version_of_tls_from_1_2_on_is_spoken(self):
-        for version, works in (("tlsv1.2", True), ("tlsv1.3", True), ("tlsv1.1", False)):
-            done = self.mosquitto("tls", "--tls-version", version)
-            self.assertEqual(done.returncode == 0, works, version + done.stderr)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ssl.create_default_context(cafile=self.bus.ours.cert)
+            context.minimum_version = context.maximum_version = version
+            with context.wrap_socket(self.raw(self.bus.ports["tls"]), server_hostname="localhost") as connection:
+                connection.sendall(CONNECT)
+                self.assertEqual(self.answer(connection), CONNACK)
 
     def test_a_client_with_another_authority_refuses_us(self):
         done = self.mosquitto("tls", "--cafile", self.bus.other.cert, ca=False)
