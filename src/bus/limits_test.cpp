@@ -105,14 +105,15 @@ TEST(Limits, AReasonStringIsLeftOutWhereItDoesNotFit) {  // [MQTT-3.14.2-3]
     }
 }
 
-TEST(Limits, AboveTheMaximumQosIsRefusedAndSaid) {  // [MQTT-3.2.2-9] [-11] [-12]
+// [MQTT-3.2.2-9] [MQTT-3.2.2-10] [MQTT-3.2.2-11] [MQTT-3.2.2-12]
+TEST(Limits, AboveTheMaximumQosIsRefusedAndSaid) {
     Settings settings;
     settings.qos_max = Qos::at_least_once;
     Bus bus{settings};
     Peer client{bus, Version::v5};
     client.connects("c").subscribes("a", Qos::exactly_once).take();
     EXPECT_EQ(client.connack_qos_max, Qos::at_least_once);
-    EXPECT_THAT(client.suback_reasons, ElementsAre(ReasonCode::granted_qos_1));  // [-10]
+    EXPECT_THAT(client.suback_reasons, ElementsAre(ReasonCode::granted_qos_1));
     client.publishes("a", "x", Qos::exactly_once, 1).take();
     EXPECT_EQ(client.disconnect_reason, ReasonCode::qos_not_supported);
     Peer willed{bus, Version::v5};
@@ -146,7 +147,8 @@ TEST(Limits, WhereNothingIsRetainedItIsRefusedAndSaid) {  // [MQTT-3.2.2-13] [MQ
     EXPECT_EQ(willed.connack_reason, ReasonCode::retain_not_supported);
 }
 
-TEST(Limits, TopicsAreSentByAliasAsFarAsTheClientTakesThem) {  // [MQTT-3.1.2-26] [MQTT-3.3.2-8]
+// [MQTT-3.1.2-26] [MQTT-3.1.2-27] [MQTT-3.3.2-8]
+TEST(Limits, TopicsAreSentByAliasAsFarAsTheClientTakesThem) {
     for (const std::uint16_t takes : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{200}}) {
         Settings settings;
         settings.topic_alias_maximum = 2;

@@ -306,7 +306,7 @@ StoredSession Shard::row_of(ClientSession& session) {
 
 Seq Shard::sessions_needed_from() {
     Seq needed = sessions_.offline().needed_from();
-    needed = std::min(needed, shares_.needed_from().value_or(needed));
+    if (keeps_shares_) needed = std::min(needed, shares_.needed_from().value_or(needed));
     sessions_.for_each([&needed](const ClientSession& session) {
         if (session.is_durable()) needed = std::min(needed, session.row_needs);
     });
