@@ -180,8 +180,9 @@ class Inspect(Folder):
 
     def test_damage_of_a_sealed_segment_is_named(self):
         self.fill_and_kill()
+        [full] = [path for path in segments(self.data) if b"payload-00100" in path.read_bytes()]
         bus = self.start()  # Seals what the one before left.
-        wait_until(lambda: any(path.suffix == ".sealed" for path in segments(self.data)), "a segment is sealed")
+        wait_until(full.with_suffix(".sealed").exists, "the segment is sealed")
         self.assertEqual(bus.end(signal.SIGTERM), 0)
         self.expect_sound(self.data)
         sealed = [path for path in segments(self.data) if path.suffix == ".sealed"]
