@@ -7,8 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "transport"))
+from certificates import Authority  # noqa: E402
 
 PATIENCE_S = 20
 
@@ -59,14 +63,17 @@ class Firehose(Process):
     def __init__(self, program):
         folder = pathlib.Path(tempfile.mkdtemp(prefix="firehose-conformance-"))
         (folder / "acl").write_text("topic readwrite #\ntopic read $SYS/#\n")
+        cert, key = Authority(folder, "authority").issue("server", ("localhost", "127.0.0.1"))
         (folder / "firehose.toml").write_text(
             f'data = "{folder}/var"\n[listen]\nmqtt = ["127.0.0.1:0"]\nhttp = ["127.0.0.1:0"]\n'
-            f'[auth]\nacl_file = "{folder}/acl"\n[session]\nanonymous = "standard"\n[share]\nanonymous = true\n')
+            f'[auth]\nacl_file = "{folder}/acl"\n[session]\nanonymous = "standard"\n[share]\nanonymous = true\n'
+            f'[[listener]]\nname = "tls"\nhost = "127.0.0.1"\nport = 0\ncert_file = "{cert}"\nkey_file = "{key}"\n')
         super().__init__([program, "serve", "-c", folder / "firehose.toml"], folder, stdout=subprocess.PIPE, text=True)
         self.name = "firehose"
         for line in self.process.stdout:
-            if ready := re.match(r"ready mqtt=\S*?:(\d+) http=\S*?:(\d+)$", line.strip()):
-                self.ports = {"tcp": int(ready[1]), "ws": int(ready[2])}
+            if line.startswith("ready "):
+                said = {name: int(port) for name, port in re.findall(r"(\w+)=\S*?:(\d+)", line)}
+                self.ports = {"tcp": said["mqtt"], "tls": said["tls"], "ws": said["http"]}
                 return
         raise RuntimeError("firehose did not start: " + (self.stop() or ""))
 

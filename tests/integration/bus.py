@@ -5,31 +5,44 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "transport"))
+from certificates import Authority  # noqa: E402
 
 PATIENCE_S = 20
 
 
 class Bus:
-    """`ports`: by transport: tcp, ws."""
+    """`ports`: by transport: tcp, tls, strict (asks for the certificate `client`), ws, wss. `ca`: whom to trust."""
 
     def __init__(self, program):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="firehose-integration-"))
         (self.folder / "acl").write_text("topic readwrite #\ntopic read $SYS/#\n")
+        authority = Authority(self.folder, "authority")
+        self.ca, self.server = authority.cert, authority.issue("server", ("localhost", "127.0.0.1"))
+        self.client = authority.issue("someone")
+        self.socket = self.folder / "mqtt.sock"
         (self.folder / "firehose.toml").write_text(self.settings())
         self.errors = open(self.folder / "errors", "w")
         self.process = subprocess.Popen([program, "serve", "-c", self.folder / "firehose.toml"], stdout=subprocess.PIPE,
                                         stderr=self.errors, text=True)
         for line in self.process.stdout:
-            if ready := re.match(r"ready mqtt=\S*?:(\d+) http=\S*?:(\d+)$", line.strip()):
-                self.ports = {"tcp": int(ready[1]), "ws": int(ready[2])}
+            if line.startswith("ready "):
+                said = {name: int(port) for name, port in re.findall(r"(\w+)=[^ ]*?:(\d+)", line)}
+                self.ports = {"tcp": said["mqtt"], "ws": said["http"], **{name: said[name] for name in ("tls", "strict", "wss")}}
                 return
         raise RuntimeError("the bus did not start: " + self.stop())
 
     def settings(self):
-        return (f'data = "{self.folder}/var"\n[listen]\nmqtt = ["127.0.0.1:0"]\nhttp = ["127.0.0.1:0"]\n'
+        text = (f'data = "{self.folder}/var"\n[listen]\nmqtt = ["127.0.0.1:0"]\nhttp = ["127.0.0.1:0"]\n'
                 f'[auth]\nacl_file = "{self.folder}/acl"\n[session]\nanonymous = "standard"\n[sys]\ninterval = "1 s"\n'
-                '[share]\nanonymous = true\n')
+                f'[share]\nanonymous = true\n[[listener]]\nname = "unix"\npath = "{self.socket}"\n')
+        tls = f'host = "127.0.0.1"\nport = 0\ncert_file = "{self.server[0]}"\nkey_file = "{self.server[1]}"\n'
+        for name, more in (("tls", ""), ("wss", 'speaks = "http"\n'), ("strict", f'ca_file = "{self.ca}"\nrequire_certificate = true\n')):
+            text += f'[[listener]]\nname = "{name}"\n{tls}{more}'
+        return text
 
     def stop(self):
         """What is wrong with how it ended, or nothing."""

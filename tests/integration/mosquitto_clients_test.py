@@ -104,7 +104,7 @@ class MosquittoClients(unittest.TestCase):
         self.pub("from/n", "-q", "1", "-n")
         self.pub("from/s", "-q", "1", "-s", input="all\nof it")
         self.pub("from/l", "-q", "2", "-l", "-M", "2", input="".join(f"{n}\n" for n in range(30)))
-        self.pub("from/repeat", "-q", "1", "-m", "again", "--repeat", "3", "--repeat-delay", "0.01", "--nodelay")
+        self.pub("from/repeat", "-q", "2", "-m", "again", "--repeat", "3", "--repeat-delay", "0.01", "--nodelay")
         self.assertEqual(reader.messages(3), ["of a file|9", "|0", "all"])
         reader.until("of it")
         self.assertEqual(reader.messages(33), [f"{n}|{len(str(n))}" for n in range(30)] + ["again|5"] * 3)
@@ -244,6 +244,48 @@ class MosquittoClients(unittest.TestCase):
             self.pub("shared", "-q", "1", "-m", f"{number}")
         got = [reader.messages(3) for reader in readers]
         self.assertEqual(sorted(got[0] + got[1]), [f"{number}" for number in range(6)])
+
+    def test_tls(self):
+        bus, folder = self.bus, self.bus.folder / "trusted"
+        folder.mkdir()
+        digest = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", bus.ca], capture_output=True, text=True, check=True).stdout
+        (folder / f"{digest.strip()}.0").symlink_to(bus.ca)
+        reader = self.sub("-t", "tls/#", "-q", "1")
+        tls = ["-p", str(bus.ports["tls"])]
+        strict = ["-p", str(bus.ports["strict"]), "--cafile", bus.ca]
+        for name, flags in {
+                "cafile": [*tls, "--cafile", bus.ca], "capath": [*tls, "--capath", folder],
+                "name": [*tls, "--cafile", bus.ca, "-h", "localhost"], "insecure": [*tls, "--cafile", bus.ca, "--insecure"],
+                "1.2": [*tls, "--cafile", bus.ca, "--tls-version", "tlsv1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"],
+                "1.3": [*tls, "--cafile", bus.ca, "--tls-version", "tlsv1.3"], "alpn": [*tls, "--cafile", bus.ca, "--tls-alpn", "mqtt"],
+                "client": [*strict, "--cert", bus.client[0], "--key", bus.client[1]]}.items():
+            with self.subTest(name):
+                self.pub(f"tls/{name}", "-q", "1", "-m", "x", *map(str, flags))
+                self.assertEqual(reader.messages(1), [f"tls/{name} 1 0 x"])
+        for flags in (tls, strict):
+            refused = subprocess.run(["mosquitto_pub", *self.server, *map(str, flags), "-t", "tls/no", "-m", "x"], capture_output=True,
+                                     timeout=PATIENCE_S, check=False)
+            self.assertNotEqual(refused.returncode, 0, flags)
+
+    def test_readers_and_requests_over_tls_and_a_unix_socket(self):
+        ways = {"tls": ["-h", "localhost", "-p", str(self.bus.ports["tls"]), "--cafile", str(self.bus.ca)],
+                "unix": ["--unix", str(self.bus.socket)]}
+        for name, server in ways.items():
+            for version in VERSIONS:
+                with self.subTest(name=name, version=version):
+                    reader = Sub(server, "-V", version, "-t", f"way/{name}/#", "-q", "2")
+                    self.addCleanup(reader.close)
+                    subprocess.run(["mosquitto_pub", *server, "-V", version, "-t", f"way/{name}/x", "-m", "x", "-q", "2"], check=True,
+                                   timeout=PATIENCE_S)
+                    self.assertEqual(reader.messages(1), [f"way/{name}/x 2 0 x"])
+                    self.assertEqual(reader.close(), 0)
+            responder = Sub(server, "-V", "5", "-t", f"ask/{name}", "-q", "1", form="%p")
+            self.addCleanup(responder.close)
+            asker = subprocess.Popen(["mosquitto_rr", *server, "-t", f"ask/{name}", "-e", f"answer/{name}", "-m", "question", "-W",
+                                      str(PATIENCE_S)], stdout=subprocess.PIPE, text=True)
+            self.assertEqual(responder.messages(1), ["question"])
+            self.pub(f"answer/{name}", "-q", "1", "-m", "answer")
+            self.assertEqual(asker.communicate(timeout=PATIENCE_S)[0], "answer\n")
 
     def test_sys_topics(self):
         self.assertRegex(self.run_tool("mosquitto_sub", "-t", "$SYS/broker/version", "-C", "1"), r"\S")

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal:   MQTT.js, the page's client, reads and publishes over WebSocket and TCP, 3.1.1 and 5.0.
+// Goal:   MQTT.js, the page's client, reads and publishes over WebSocket, TCP and both with TLS, 3.1.1 and 5.0.
 // Method: one `firehose serve` on free ports; a reader and a publisher a combination, at each QoS.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,15 +24,24 @@ const within = (promise, what) => Promise.race([
 ]);
 
 const folder = mkdtempSync(join(tmpdir(), "firehose-mqttjs-"));
-const bus = await startBus(process.argv[2], folder);
+const cert = join(folder, "cert.pem");
+const key = join(folder, "key.pem");
+execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+  "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", cert], { stdio: "ignore" });
+const listener = (name, speaks) => ["[[listener]]", `name = "${name}"`, 'host = "127.0.0.1"', "port = 0", `speaks = "${speaks}"`,
+  `cert_file = "${cert}"`, `key_file = "${key}"`];
+const bus = await startBus(process.argv[2], folder, [...listener("tls", "mqtt"), ...listener("wss", "http")]);
+const ca = readFileSync(cert);
+const urls = [bus.page.replace("http:", "ws:") + "mqtt", bus.page.replace("http:", "ws:"), bus.mqtt,
+  `mqtts://localhost:${bus.ports.tls}`, `wss://localhost:${bus.ports.wss}/mqtt`];
 let failed = 0;
 try {
-  for (const url of [bus.page.replace("http:", "ws:") + "mqtt", bus.page.replace("http:", "ws:"), bus.mqtt]) {
+  for (const url of urls) {
     for (const protocolVersion of [4, 5]) {
       for (const qos of [0, 1, 2]) {
         const name = `${new URL(url).protocol} ${new URL(url).pathname} version ${protocolVersion} qos ${qos}`;
-        const reader = mqtt.connect(url, { protocolVersion, reconnectPeriod: 0 });
-        const publisher = mqtt.connect(url, { protocolVersion, reconnectPeriod: 0, ...kPublisher });
+        const reader = mqtt.connect(url, { protocolVersion, reconnectPeriod: 0, ca });
+        const publisher = mqtt.connect(url, { protocolVersion, reconnectPeriod: 0, ca, ...kPublisher });
         try {
           const got = new Promise((resolve) => reader.once("message", (topic, payload, packet) =>
             resolve([topic, payload.toString(), packet.qos])));

@@ -8,8 +8,11 @@ export const kPublisher = { username: "tester", password: "a secret of this test
 const kStartMs = 30_000;
 const kStopMs = 10_000;
 
-/** Resolves with {page, mqtt, mayPublishDemo, stop(), restart()}; restart keeps the ports. */
-export async function startBus(program, folder) {
+/**
+ * Resolves with {page, mqtt, mayPublishDemo, ports, stop(), restart()}; restart keeps the ports of page and mqtt.
+ * `more`: lines of configuration; `ports` has the named listeners among them.
+ */
+export async function startBus(program, folder, more = []) {
   const passwords = join(folder, "passwords");
   const made = spawnSync(program, ["passwd", passwords, kPublisher.username], { input: kPublisher.password + "\n" });
   if (made.status !== 0) throw new Error(`firehose passwd: ${made.stderr}`);
@@ -27,6 +30,7 @@ export async function startBus(program, folder) {
       "[auth]",
       `password_file = "${passwords}"`,
       `acl_file = "${join(folder, "acl")}"`,
+      ...more,
       "",
     ].join("\n"));
     child = spawn(program, ["serve", "-c", config], { stdio: ["ignore", "pipe", "inherit"] });
@@ -47,12 +51,13 @@ export async function startBus(program, folder) {
     page: `http://127.0.0.1:${ports.http}/`,
     mqtt: `mqtt://127.0.0.1:${ports.mqtt}`,
     mayPublishDemo: true,
+    ports,
     stop,
     restart: start,
   };
 }
 
-/** The ports of the line `ready mqtt=127.0.0.1:1883 http=127.0.0.1:8080`. */
+/** The ports of the line `ready mqtt=127.0.0.1:1883 http=127.0.0.1:8080 name=127.0.0.1:8883`. */
 function readyPorts(child) {
   return new Promise((resolve, reject) => {
     let printed = "";
@@ -63,8 +68,8 @@ function readyPorts(child) {
       const ready = /^ready\b.*\n/m.exec(printed)?.[0];
       if (!ready) return;
       clearTimeout(late);
-      const port = (name) => Number(new RegExp(`${name}=[^ ,\\n]*?:(\\d+)(?=[ ,\\n])`).exec(ready)?.[1]);
-      resolve({ mqtt: port("mqtt"), http: port("http") });
+      const found = [...ready.matchAll(/(\w+)=[^ ,\n]*?:(\d+)(?=[ ,\n])/g)];
+      resolve(Object.fromEntries(found.map(([, name, port]) => [name, Number(port)])));
     });
   });
 }
