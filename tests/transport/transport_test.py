@@ -142,7 +142,7 @@ class Transport(unittest.TestCase):
     # TLS.
 
     def test_mosquitto_publishes_and_reads_over_tls(self):
-        reader = subprocess.Popen(["mosquitto_sub", "-h", "localhost", "-p", str(self.bus.ports["tls"]), "--cafile",
+        reader = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-h", "localhost", "-p", str(self.bus.ports["tls"]), "--cafile",
                                    str(self.bus.ours.cert), "-t", "over/#", "-C", "2", "-W", str(PATIENCE_S), "-d"],
                                   stdout=subprocess.PIPE, text=True)
         for line in reader.stdout:
