@@ -7,6 +7,7 @@
 
 #include "app/bus_settings.h"
 #include "app/tls_settings.h"
+#include "base/assert.h"
 #include "base/log.h"
 #include "config/values.h"
 
@@ -72,6 +73,22 @@ HttpDoor::Options http_options(const config::Settings& settings) {
             .basic_without_tls = settings.auth.basic_without_tls};
 }
 
+net::ListenOptions listen_options(const config::Listener& listener, const std::string& host,
+                                  const config::NetSettings& net) {
+    return {.host = host,
+            .port = static_cast<std::uint16_t>(listener.port),
+            .interface = listener.interface,
+            .buffers = {.send_bytes = static_cast<int>(net.send_buffer),
+                        .receive_bytes = static_cast<int>(net.receive_buffer)}};
+}
+
+/// A host without IPv6 serves IPv4.
+bool is_no_ipv6(const std::string& host, const net::NetError& error) {
+    return (host == "::" || host == "::1") &&
+           (error.code == std::errc::address_family_not_supported ||
+            error.code == std::errc::address_not_available);
+}
+
 }  // namespace
 
 /// One listener of the settings and the sockets that are open for it. Stays where it is: accepted
@@ -79,11 +96,15 @@ HttpDoor::Options http_options(const config::Settings& settings) {
 struct Doors::Door {
     config::Listener listener;
     std::optional<Way> way;  // Nothing until it is applied.
-    std::vector<std::unique_ptr<net::Listener>> sockets;
+    Sockets sockets;
 };
 
 Doors::Plan::Plan(Plan&&) noexcept = default;
 Doors::Plan::~Plan() = default;
+
+bool Doors::Plan::has(const Door* door) const {
+    return std::ranges::any_of(entries, [&](const Entry& entry) { return entry.door == door; });
+}
 
 Doors::Doors(net::EventLoop& loop, bus::Shard& shard, const config::Settings& settings,
              const AccessFiles& files, std::vector<PassedSocket>& passed,
@@ -110,31 +131,52 @@ Doors::Door* Doors::find_open(const config::Listener& listener, const Plan& plan
         if (open.host != listener.host || open.port != listener.port) continue;
         if (open.path != listener.path || open.interface != listener.interface) continue;
         if (open.family != listener.family) continue;
-        const auto is_planned = [&](const auto& entry) { return entry.known == door.get(); };
-        if (std::ranges::any_of(plan.entries, is_planned)) continue;
+        if (plan.has(door.get())) continue;
         if (open.speaks == listener.speaks && open.name == listener.name) return door.get();
         if (found == nullptr) found = door.get();
     }
     return found;
 }
 
-Result<Doors::Plan, std::string> Doors::plan(const config::Settings& settings) {
+Doors::Door* Doors::find_closed(const std::string& name, const Plan& plan) const {
+    for (const auto& door : closed_) {
+        if (door->listener.name == name && !plan.has(door.get())) return door.get();
+    }
+    return nullptr;
+}
+
+Result<Doors::TlsContexts, std::string> Doors::read_tls(
+    const std::vector<config::Listener>& listeners) {
+    TlsContexts contexts;
+    for (const config::Listener& listener : listeners) {
+        contexts.emplace_back();
+        if (!listener.tls.is_on()) continue;
+        auto context = load_tls(listener);
+        if (!context) return Failure{"listener " + listener.name + ": " + context.error()};
+        contexts.back().emplace(std::move(*context));
+    }
+    return contexts;
+}
+
+Result<Doors::Plan, std::string> Doors::plan(const config::Settings& settings, TlsContexts&& tls) {
     Plan plan;
-    for (config::Listener& listener : settings.all_listeners()) {
-        Door* const known = find_open(listener, plan);
-        Plan::Entry& entry = plan.entries.emplace_back();
-        entry.listener = listener;
-        entry.known = known;
-        if (listener.tls.is_on()) {
-            auto context = load_tls(listener);
-            if (!context) return Failure{"listener " + listener.name + ": " + context.error()};
-            entry.tls.emplace(std::move(*context));
+    std::vector<config::Listener> listeners = settings.all_listeners();
+    FH_ASSERT(tls.size() == listeners.size());
+    for (std::size_t i = 0; i < listeners.size(); ++i) {
+        Plan::Entry entry{.listener = std::move(listeners[i]), .tls = std::move(tls[i])};
+        entry.door = find_open(entry.listener, plan);
+        entry.is_open = entry.door != nullptr;
+        if (!entry.is_open) {
+            entry.door = find_closed(entry.listener.name, plan);
+            if (entry.door == nullptr) {
+                entry.fresh = std::make_unique<Door>();
+                entry.door = entry.fresh.get();
+            }
+            auto opened = open(*entry.door, entry.listener, settings, listeners.size() == 1);
+            if (!opened) return Failure{opened.error()};
+            entry.sockets = std::move(*opened);
         }
-        if (known != nullptr) continue;
-        entry.fresh = std::make_unique<Door>();
-        entry.fresh->listener = std::move(listener);
-        if (auto opened = open(*entry.fresh, settings, plan.entries.size() == 1); !opened)
-            return Failure{opened.error()};
+        plan.entries.push_back(std::move(entry));
     }
     return plan;
 }
@@ -142,9 +184,9 @@ Result<Doors::Plan, std::string> Doors::plan(const config::Settings& settings) {
 std::vector<Doors::Change> Doors::changes_of(const Plan& plan) {
     std::vector<Change> changes;
     for (const Plan::Entry& entry : plan.entries) {
-        if (entry.known == nullptr) continue;
-        changes.push_back({.entrance = entry.known->way->entrance,
-                           .was = entry.known->listener,
+        if (entry.fresh) continue;
+        changes.push_back({.entrance = entry.door->way->entrance,
+                           .was = entry.door->listener,
                            .now = entry.listener});
     }
     return changes;
@@ -152,12 +194,18 @@ std::vector<Doors::Change> Doors::changes_of(const Plan& plan) {
 
 void Doors::apply(Plan&& plan, const config::Settings& settings) {
     std::vector<std::unique_ptr<Door>> before = std::exchange(doors_, {});
+    const auto take_from = [](std::vector<std::unique_ptr<Door>>& doors, const Door* wanted) {
+        const auto at = std::ranges::find(doors, wanted, &std::unique_ptr<Door>::get);
+        std::unique_ptr<Door> taken = std::move(*at);
+        doors.erase(at);
+        return taken;
+    };
     for (Plan::Entry& entry : plan.entries) {
-        if (entry.known != nullptr) {
-            const auto at = std::ranges::find(before, entry.known, &std::unique_ptr<Door>::get);
-            doors_.push_back(std::move(*at));
+        if (entry.is_open) {
+            doors_.push_back(take_from(before, entry.door));
         } else {
-            doors_.push_back(std::move(entry.fresh));
+            doors_.push_back(entry.fresh ? std::move(entry.fresh) : take_from(closed_, entry.door));
+            doors_.back()->sockets = std::move(entry.sockets);
             for (const auto& socket : doors_.back()->sockets) {
                 FH_LOG(info, "listener_opened", {"listener", entry.listener.name},
                        {"address", socket->address()});
@@ -166,9 +214,7 @@ void Doors::apply(Plan&& plan, const config::Settings& settings) {
         serve(*doors_.back(), entry, settings);
     }
     for (auto& door : before) {
-        if (door == nullptr) continue;
         FH_LOG(info, "listener_closed", {"listener", door->listener.name});
-        retired_[door->listener.name] = &door->way->entrance;
         // Connections that are on their way still ask it what they are.
         door->sockets.clear();
         closed_.push_back(std::move(door));
@@ -184,7 +230,10 @@ void Doors::serve(Door& door, Plan::Entry& entry, const config::Settings& settin
     const config::Listener& listener = door.listener;
     if (!door.way) {
         door.way.emplace(
-            Way{.entrance = entrance_of(listener.name, listener.acl_file, listener.password_file)});
+            Way{.entrance = shard_.add_entrance(
+                    {.name = listener.name,
+                     .acl = &files_.acl(listener.acl_file),
+                     .authenticator = &files_.authenticator(listener.password_file)})});
     }
     Way& way = *door.way;
     way.name = listener.name;
@@ -206,18 +255,6 @@ void Doors::serve(Door& door, Plan::Entry& entry, const config::Settings& settin
     entrance.qos_max = static_cast<mqtt::Qos>(listener.qos_max);
 }
 
-bus::Entrance& Doors::entrance_of(const std::string& name, const std::string& acl_file,
-                                  const std::string& password_file) {
-    if (const auto found = retired_.find(name); found != retired_.end()) {
-        bus::Entrance& entrance = *found->second;
-        retired_.erase(found);
-        return entrance;
-    }
-    return shard_.add_entrance({.name = name,
-                                .acl = &files_.acl(acl_file),
-                                .authenticator = &files_.authenticator(password_file)});
-}
-
 /// A copy of the socket that was handed over for it, which stays open for a later reload.
 net::FileDescriptor Doors::take_passed(const config::Listener& listener,
                                        const std::string& host) const {
@@ -231,54 +268,35 @@ net::FileDescriptor Doors::take_passed(const config::Listener& listener,
     return {};
 }
 
-Result<void, std::string> Doors::open(Door& door, const config::Settings& settings, bool is_only) {
-    const config::Listener& listener = door.listener;
+Result<Doors::Sockets, std::string> Doors::open(Door& door, const config::Listener& listener,
+                                                const config::Settings& settings, bool is_only) {
     const auto on_accept = [this, &door](std::unique_ptr<net::TcpStream> stream) {
         arrivals_.accept(std::move(stream), *door.way);
     };
+    Sockets sockets;
     if (!listener.path.empty()) {
         auto opened = net::Listener::open_unix(loop_, listener.path, on_accept,
                                                mode_of(listener.path_access));
         if (!opened) return Failure{opened.error().message};
-        door.sockets.push_back(std::move(*opened));
-        return {};
+        sockets.push_back(std::move(*opened));
+        return sockets;
     }
     for (const std::string& host : hosts_of(listener)) {
         if (auto passed = take_passed(listener, host)) {
-            door.sockets.push_back(net::Listener::adopt(loop_, std::move(passed), on_accept));
+            sockets.push_back(net::Listener::adopt(loop_, std::move(passed), on_accept));
             continue;
         }
-        const bool has_others = !is_only || !door.sockets.empty();
-        if (auto opened = open_socket(door, settings, host, has_others); !opened) return opened;
+        auto opened =
+            net::Listener::open(loop_, listen_options(listener, host, settings.net), on_accept);
+        if (opened) {
+            sockets.push_back(std::move(*opened));
+        } else if (is_no_ipv6(host, opened.error()) && (!is_only || !sockets.empty())) {
+            FH_LOG(warn, "no_ipv6", {"listener", opened.error().message});
+        } else {
+            return Failure{opened.error().message};
+        }
     }
-    return {};
-}
-
-Result<void, std::string> Doors::open_socket(Door& door, const config::Settings& settings,
-                                             const std::string& host, bool has_others) {
-    auto opened = net::Listener::open(
-        loop_,
-        {.host = host,
-         .port = static_cast<std::uint16_t>(door.listener.port),
-         .interface = door.listener.interface,
-         .buffers = {.send_bytes = static_cast<int>(settings.net.send_buffer),
-                     .receive_bytes = static_cast<int>(settings.net.receive_buffer)}},
-        [this, &door](std::unique_ptr<net::TcpStream> stream) {
-            arrivals_.accept(std::move(stream), *door.way);
-        });
-    if (opened) {
-        door.sockets.push_back(std::move(*opened));
-        return {};
-    }
-    // A host without IPv6 serves IPv4.
-    const bool is_v6 = host == "::" || host == "::1";
-    if (is_v6 && has_others &&
-        (opened.error().code == std::errc::address_family_not_supported ||
-         opened.error().code == std::errc::address_not_available)) {
-        FH_LOG(warn, "no_ipv6", {"listener", opened.error().message});
-        return {};
-    }
-    return Failure{opened.error().message};
+    return sockets;
 }
 
 void Doors::take(bus::Incoming&& incoming, const Way& way, Protocol protocol) {

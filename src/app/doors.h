@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +32,7 @@ namespace firehose::app {
 
 class Doors {
     struct Door;
+    using Sockets = std::vector<std::unique_ptr<net::Listener>>;
 
 public:
     /// `settings` are those of the start. All of them outlive the doors. `passed` are sockets that
@@ -57,15 +57,24 @@ public:
         friend class Doors;
         struct Entry {
             config::Listener listener;
-            Door* known = nullptr;
-            std::unique_ptr<Door> fresh;
+            Door* door = nullptr;
+            bool is_open = false;                // It was before.
+            std::unique_ptr<Door> fresh;         // It, where there was none of that name.
+            Sockets sockets;                     // Of one that was not open.
             std::optional<net::TlsContext> tls;  // Read again, so that a certificate is renewed.
         };
         Plan() = default;
+        [[nodiscard]] bool has(const Door* door) const;
         std::vector<Entry> entries;
     };
-    /// Opens what `settings` name and is not open. The error is a sentence with its remedy.
-    [[nodiscard]] Result<Plan, std::string> plan(const config::Settings& settings);
+    /// What TLS of the listeners needs, in their order; nothing for one without. Reads files.
+    using TlsContexts = std::vector<std::optional<net::TlsContext>>;
+    [[nodiscard]] static Result<TlsContexts, std::string> read_tls(
+        const std::vector<config::Listener>& listeners);
+    /// Opens what `settings` name and is not open; `tls` was read for them. The error is a sentence
+    /// with its remedy.
+    [[nodiscard]] Result<Plan, std::string> plan(const config::Settings& settings,
+                                                 TlsContexts&& tls);
     /// An entrance that stays, and what its listener was and is to be.
     struct Change {
         const bus::Entrance& entrance;
@@ -95,16 +104,12 @@ public:
 
 private:
     [[nodiscard]] Door* find_open(const config::Listener& listener, const Plan& plan) const;
+    [[nodiscard]] Door* find_closed(const std::string& name, const Plan& plan) const;
     /// `is_only`: there is no other listener, which could do without this one.
-    [[nodiscard]] Result<void, std::string> open(Door& door, const config::Settings& settings,
-                                                 bool is_only);
-    [[nodiscard]] Result<void, std::string> open_socket(Door& door,
-                                                        const config::Settings& settings,
-                                                        const std::string& host, bool has_others);
+    [[nodiscard]] Result<Sockets, std::string> open(Door& door, const config::Listener& listener,
+                                                    const config::Settings& settings, bool is_only);
     [[nodiscard]] net::FileDescriptor take_passed(const config::Listener& listener,
                                                   const std::string& host) const;
-    [[nodiscard]] bus::Entrance& entrance_of(const std::string& name, const std::string& acl_file,
-                                             const std::string& password_file);
     void serve(Door& door, Plan::Entry& entry, const config::Settings& settings);
     void take(bus::Incoming&& incoming, const Way& way, Protocol protocol);
 
@@ -116,11 +121,9 @@ private:
     HttpDoor http_door_;
     Arrivals arrivals_;
     std::vector<std::unique_ptr<Door>> doors_;  // In the order of the settings.
-    /// No longer of the settings; connections that came in by them ask them what they are. Bounded
-    /// by the reloads that closed one: a few hundred bytes each.
+    /// No longer of the settings; connections that came in by them ask them what they are. One
+    /// whose name comes back is opened again: so they are as many as there were names.
     std::vector<std::unique_ptr<Door>> closed_;
-    /// Of listeners that are gone. By name; bounded by the names that an operator gave.
-    std::map<std::string, bus::Entrance*> retired_;
 };
 
 }  // namespace firehose::app

@@ -31,9 +31,11 @@ Result<Prepared, std::string> Reloader::prepare() const {
     if (!settings) return Failure{settings.error()};
     auto files = AccessFiles::read(settings->all_listeners(), settings->auth.without_acl_file);
     if (!files) return Failure{files.error()};
+    auto tls = Doors::read_tls(settings->all_listeners());
+    if (!tls) return Failure{tls.error()};
     auto log = open_log_destinations(settings->logging, &post_log_topic);
     if (!log) return Failure{log.error()};
-    return Prepared{std::move(*settings), std::move(*files), std::move(*log)};
+    return Prepared{std::move(*settings), std::move(*files), std::move(*tls), std::move(*log)};
 }
 
 void Reloader::finish() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/access_files.h"
+#include "app/doors.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "config/settings.h"
@@ -31,6 +32,7 @@ using ReadAgain = std::function<Result<config::Settings, std::string>()>;
 struct Prepared {
     config::Settings settings;
     AccessFiles::Contents files;
+    Doors::TlsContexts tls;
     LogSetup log;
 };
 

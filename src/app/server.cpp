@@ -156,7 +156,9 @@ Result<void, std::string> Server::open_doors(AccessFiles::Contents&& files) {
         }
     }
     set_hooks();
-    auto plan = doors_->plan(settings_);
+    auto tls = Doors::read_tls(settings_.all_listeners());
+    if (!tls) return Failure{tls.error()};
+    auto plan = doors_->plan(settings_, std::move(*tls));
     if (!plan) return Failure{plan.error()};
     enter(std::move(*plan), std::move(files));
     return {};

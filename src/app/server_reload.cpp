@@ -64,7 +64,7 @@ ReloadOutcome Server::take_over(Prepared&& prepared) {
     if (is_stopping_) return {.problem = "the bus is stopping"};
     ReloadOutcome outcome;
     outcome.needs_restart = config::keep_until_restart(prepared.settings, settings_);
-    auto plan = doors_->plan(prepared.settings);
+    auto plan = doors_->plan(prepared.settings, std::move(prepared.tls));
     if (!plan) return {.problem = plan.error()};
     // Nothing fails from here on.
     change_log(std::move(prepared.log));
@@ -97,6 +97,7 @@ void Server::enter(Doors::Plan&& plan, AccessFiles::Contents&& files) {
         if (found == changed.end()) return false;
         const auto& user = client.identity().user_name;
         if (!user) return !found->second.allows_anonymous;
+        if (client.peer().certificate_user) return false;  // Not by a password.
         return client.password_generation() < generation && found->second.lost.contains(*user);
     };
     const auto expel = [this, is_gone] { std::ignore = shard_->expel(is_gone); };

@@ -52,7 +52,7 @@ TEST(Reload, EveryKeyThatSaysLiveIsLive) {
     for (const std::string_view section : {"listen", "auth", "limits", "logging"}) {
         EXPECT_THAT(live, ::testing::Contains(section));
     }
-    for (const std::string_view section : {"log", "checkpoint", "data", "process", "net", "feed"}) {
+    for (const std::string_view section : {"log", "checkpoint", "process", "feed"}) {
         EXPECT_THAT(live, ::testing::Not(::testing::Contains(section)));
     }
 }

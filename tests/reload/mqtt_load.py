@@ -29,7 +29,7 @@ class Client:
 
     async def connect(self, port, host="127.0.0.1", tls=None):
         """The reason of its CONNACK; from then on it reads."""
-        self.reader, self.writer = await asyncio.open_connection(host, port, ssl=tls)
+        self.reader, self.writer = await asyncio.open_connection(host, port, ssl=tls, server_hostname=host if tls else None)
         flags = 0x02 | (0xC0 if self.user else 0)
         body = text("MQTT") + bytes([self.version, flags]) + struct.pack(">H", 0)
         body += (b"\0" if self.version == 5 else b"") + text(self.name)
@@ -94,6 +94,10 @@ class Client:
         properties = b"\0" if self.version == 5 else b""
         body = await self.ask(0x32, lambda i: text(topic) + i + properties + payload.encode())
         return body[2] if len(body) > 2 else 0
+
+    def certificate(self):
+        """Of the server, as it was shown to this connection."""
+        return self.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
 
     def close(self):
         self.writer.close()

@@ -4,8 +4,8 @@
 
 Goal:   whoever's rights did not change notices nothing of a reload, good or broken: no disconnect, nothing lost, nothing
         twice; what did change holds from the reload on; a broken configuration changes nothing and is named.
-Method: a ring of clients that publish and read at QoS 1 and readers at QoS 0, while the configuration, rights,
-        passwords, listeners, limits and the log change or break, by SIGHUP and by the admin door; then SIGTERM.
+Method: a ring of clients, every third over TLS, that publish and read at QoS 1, and readers at QoS 0, while rights,
+        passwords, certificates, listeners, limits and the log change or break, by SIGHUP and by the admin door; then SIGTERM.
 """
 import argparse
 import asyncio
@@ -20,6 +20,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -59,17 +60,32 @@ class Bus:
                     "anonymous": True}
         self.changing = entry("changing", "c0")
         self.goner = entry("goner", "g")
+        self.certificates = [self.make_certificate(name) for name in ("a", "b")]
+        self.now["certificate"] = 0
         self.write()
         self.process = subprocess.Popen([firehose, "serve", "-c", self.folder / "firehose.toml"], text=True,
                                         stdout=subprocess.PIPE, stderr=open(self.folder / "stderr", "w"))
         for line in self.process.stdout:
             if ready := re.match(r"ready mqtt=127.0.0.1:(\d+)", line):
                 self.port = int(ready[1])
+                self.tls_port = self.port_of("tls")
                 return
         raise RuntimeError("the bus did not start: " + (self.folder / "stderr").read_text())
 
+    def make_certificate(self, name):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", f"{name}.key", "-out", f"{name}.crt"], cwd=self.folder, check=True, capture_output=True)
+        return ssl.PEM_cert_to_DER_cert((self.folder / f"{name}.crt").read_text())
+
+    def tls(self):
+        """A client's side, which trusts the certificate that is to be shown now and no other."""
+        return ssl.create_default_context(cafile=self.folder / f"{'ab'[self.now['certificate']]}.crt")
+
     def write(self):
         now = self.now
+        for kind in ("crt", "key"):
+            shutil.copy(self.folder / f"{'ab'[now['certificate']]}.{kind}", self.folder / f"server.{kind}")
         (self.folder / "acl").write_text(
             "topic read feed/#\ntopic read extra/#\n"
             "user witness\ntopic readwrite #\n" + ("" if now["toggle"] else "topic deny toggle/#\n")
@@ -80,13 +96,15 @@ class Bus:
             f'data = "{self.folder}/var"\n[listen]\nmqtt = ["127.0.0.1:0"]\nhttp = []\n'
             f'[auth]\npassword_file = "{self.folder}/users"\nacl_file = "{self.folder}/acl"\n'
             f'[limits]\nsubscriptions_max = {now["subscriptions"]}\n'
-            f'[logging]\nlevel = "{now["level"]}"\nto = ["stderr", "file:{self.folder}/log"]\n' + extra)
+            f'[logging]\nlevel = "{now["level"]}"\nto = ["stderr", "file:{self.folder}/log"]\n' + extra
+            + f'[[listener]]\nname = "tls"\nhost = "127.0.0.1"\nport = 0\n'
+            f'cert_file = "{self.folder}/server.crt"\nkey_file = "{self.folder}/server.key"\n')
 
     def said(self):
         return (self.folder / "stderr").read_text()
 
-    def extra_port(self):
-        return int(re.findall(r"listener_opened listener=extra address=127.0.0.2:(\d+)", self.said())[-1])
+    def port_of(self, listener):
+        return int(re.findall(rf"listener_opened listener={listener} address=[0-9.]+:(\d+)", self.said())[-1])
 
     def by_door(self):
         """(taken over, what was said)."""
@@ -121,8 +139,9 @@ class Load:
         self.witness = Client("witness", 5, "witness", "w")
 
     async def start(self):
-        for client in self.ring + self.readers + [self.witness]:
-            assert await client.connect(self.bus.port) == 0, client.name
+        for i, client in enumerate(self.ring + self.readers + [self.witness]):
+            over_tls = (self.bus.tls_port, "127.0.0.1", self.bus.tls())
+            assert await client.connect(*(over_tls if i % 3 == 0 else (self.bus.port,))) == 0, client.name
         for i, client in enumerate(self.ring):
             assert await client.subscribe(f"load/{i}", 1) == 1
         for client in self.readers:
@@ -205,7 +224,9 @@ class Rounds:
         await asyncio.wait_for(client.task, PATIENCE_S)
         assert client.reason == NOT_AUTHORIZED, client.reason
         self.expelled += 1
-        assert await Client("changing", 5, "changing", client.password).connect(self.bus.port) != 0
+        refused = Client("changing", 5, "changing", client.password)
+        assert await refused.connect(self.bus.port) != 0
+        refused.close()
 
     async def user(self):
         now = self.bus.now
@@ -218,6 +239,7 @@ class Rounds:
         if not now["gone"]:
             await asyncio.wait_for(client.task, PATIENCE_S)
             self.expelled += 1
+        client.close()
 
     async def listener(self):
         now = self.bus.now
@@ -225,7 +247,7 @@ class Rounds:
         self.bus.write()
         await self.reload(True)
         if now["extra"]:
-            self.extra_port = self.bus.extra_port()
+            self.extra_port = self.bus.port_of("extra")
             came = Client("extra", 5)
             assert await came.connect(self.extra_port, "127.0.0.2") == 0
             assert await came.subscribe("extra/#", 1) == 1
@@ -241,6 +263,20 @@ class Rounds:
         if self.extra_client:  # It came in by a listener that is gone, and stays.
             assert await self.settled(self.extra_client, "extra/x", str(self.taken))
 
+    async def certificate(self):
+        """New connections are shown the new one; those of the ring go on with what they began with."""
+        before = Client("before", 5)
+        assert await before.connect(self.bus.tls_port, tls=self.bus.tls()) == 0
+        self.bus.now["certificate"] = 1 - self.bus.now["certificate"]
+        self.bus.write()
+        await self.reload(True)
+        after = Client("after", 5)
+        assert await after.connect(self.bus.tls_port, tls=self.bus.tls()) == 0
+        assert after.certificate() == self.bus.certificates[self.bus.now["certificate"]]
+        assert before.end is None and before.certificate() != after.certificate()
+        before.close()
+        after.close()
+
     async def limits_and_log(self):
         now = self.bus.now
         now["level"] = "debug" if now["level"] == "info" else "info"
@@ -252,7 +288,7 @@ class Rounds:
 
     async def broken(self):
         """A mistake is named and nothing changes."""
-        folder, kind = self.bus.folder, self.random.randrange(6)
+        folder, kind = self.bus.folder, self.random.randrange(8)
         names = [
             lambda: ("firehose.toml:2", (folder / "firehose.toml").write_text("data = 'x'\nthis is no TOML\n")),
             lambda: ("limits.packet_bytes", (folder / "firehose.toml").write_text("[limits]\npacket_bytes = 3\n")),
@@ -260,12 +296,16 @@ class Rounds:
             lambda: ("users:1", (folder / "users").write_text("broken line\n")),
             lambda: ("users", (folder / "users").unlink()),
             lambda: (f"port {self.bus.port}", self.add_taken_port()),
+            lambda: ("server.crt", (folder / "server.crt").write_text("no certificate\n")),
+            lambda: ("server.key", shutil.copy(folder / f"{'ba'[self.bus.now['certificate']]}.key", folder / "server.key")),
         ]
         expected, _ = names[kind]()
         said = await self.reload(False)
         assert expected in said, said
         self.bus.write()
-        assert await Client("witness2", 5, "witness", "w").connect(self.bus.port) == 0
+        late = Client("late", 5, "witness", "w")
+        assert await late.connect(self.bus.port) == 0
+        late.close()
 
     def add_taken_port(self):
         path = self.bus.folder / "firehose.toml"
@@ -287,8 +327,8 @@ class Rounds:
         self.refused += 1
 
     async def run(self, count):
-        kinds = [self.rights, self.password, self.user, self.listener, self.limits_and_log, self.broken, self.broken,
-                 self.no_descriptors]
+        kinds = [self.rights, self.certificate, self.password, self.user, self.listener, self.limits_and_log, self.broken,
+                 self.broken, self.no_descriptors]
         for i in range(count):
             kind = kinds[i] if i < len(kinds) else self.random.choice(kinds)
             try:
