@@ -120,14 +120,14 @@ TEST(TlsStream, CarriesBytesBothWays) {
 }
 
 TEST(TlsStream, NeedsNothingOfWhatItHasTaken) {
-    const std::string sent = pattern(3'000'000);
+    const std::string sent = pattern(1'000'000);
     for (const std::uint8_t code :
          {std::uint8_t{0}, std::uint8_t{1}}) {  // 1: records of 512 bytes (RFC 6066, section 4).
         Pair pair{
             {}, {.max_fragment_code = code}, 0, {.send_bytes = 4'096, .receive_bytes = 4'096}};
         ASSERT_TRUE(pair.shakes_hands());
         Writer writer{.stream = *pair.stream,
-                      .text = sent.substr(0, code == 0 ? 3'000'000 : 99'000)};
+                      .text = sent.substr(0, code == 0 ? 1'000'000 : 99'000)};
         pair.loopback.log.then_writable = [&] { writer.write(); };
         writer.write();
         const std::string expected = sent.substr(0, writer.text.size());
@@ -138,7 +138,7 @@ TEST(TlsStream, NeedsNothingOfWhatItHasTaken) {
 }
 
 TEST(TlsStream, KeepsItsPlaceWhenThePeerAsksForNewKeysMeanwhile) {
-    const std::string sent = pattern(1'000'000);
+    const std::string sent = pattern(600'000);
     Pair pair{{}, {}, 0, {.send_bytes = 4'096, .receive_bytes = 4'096}};
     ASSERT_TRUE(pair.shakes_hands());
     Writer writer{.stream = *pair.stream, .text = sent};
@@ -146,7 +146,7 @@ TEST(TlsStream, KeepsItsPlaceWhenThePeerAsksForNewKeysMeanwhile) {
     writer.write();
     std::size_t asked = 0;
     ASSERT_TRUE(pair.loopback.turn_until([&] {
-        if (pair.client->received.size() / 50'000 > asked) {
+        if (pair.client->received.size() / 20'000 > asked) {
             ++asked;
             EXPECT_EQ(SSL_key_update(pair.client->ssl(), SSL_KEY_UPDATE_REQUESTED), 1);
             EXPECT_TRUE(pair.client->write("x"));
@@ -155,7 +155,7 @@ TEST(TlsStream, KeepsItsPlaceWhenThePeerAsksForNewKeysMeanwhile) {
         return pair.client->received.size() >= sent.size() || pair.loopback.log.closed > 0;
     }));
     EXPECT_EQ(pair.loopback.log.reason, "");
-    EXPECT_GT(asked, 10U);
+    EXPECT_GT(asked, 5U);
     EXPECT_TRUE(pair.client->received == sent);
 }
 
@@ -187,10 +187,12 @@ TEST(TlsStream, ReadsOnWhereATurnStopped) {
     };
     std::size_t at = 0;
     ASSERT_TRUE(pair.loopback.turn_until([&] {
-        const std::size_t count = std::min<std::size_t>(16'000, sent.size() - at);
-        const bool is_taken = count > 0 && pair.client->write(sent.substr(at, count));
-        if (is_taken) at += count;
-        if (!is_taken) pair.stream->set_reading(true);
+        std::size_t count = 0;
+        do {
+            at += count;
+            count = std::min<std::size_t>(16'000, sent.size() - at);
+        } while (count > 0 && pair.client->write(sent.substr(at, count)));
+        pair.stream->set_reading(true);
         return pair.loopback.log.received.size() >= sent.size();
     }));
     EXPECT_TRUE(pair.loopback.log.received == sent);
