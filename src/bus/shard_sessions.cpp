@@ -271,10 +271,11 @@ bool Shard::take_dirty_sessions(std::size_t max, std::vector<ViewStore::SessionR
     }
     if (!sessions_.take_rows(end - out.size(), true_for, out) || out.size() >= end) return false;
     // The groups' row comes last, and is true for the whole round.
-    const bool has_row = keeps_shares_ && shares_.is_dirty();
-    do_rows_wait_ = has_row && durable_position_ < row_round_from_;
+    // What it has not folded yet may change it: the floor must not pass that.
+    do_rows_wait_ =
+        keeps_shares_ && !shares_.is_idle(durable_position_) && durable_position_ < row_round_from_;
     if (do_rows_wait_) return false;
-    if (has_row) {
+    if (keeps_shares_ && shares_.is_dirty()) {
         out.push_back({.id = kSharesRow, .packed = shares_.pack(durable_position_)});
     }
     is_row_round_ = false;

@@ -327,5 +327,38 @@ TEST(Shared, DurableMembersGoOnAfterEveryKindOfStop) {
     }
 }
 
+TEST(Shared, ACheckpointIsNotAheadOfWhatItsRowHasRead) {
+    constexpr std::uint32_t kForEver = 0xFFFF'FFFF;  // So that coming back records nothing.
+    auto premises = std::make_shared<Premises>();
+    {
+        Bus bus{premises, open_settings()};
+        Peer gone{bus, Version::v5};
+        gone.connects("a", false, kForEver).subscribes("$share/g/t", Qos::exactly_once).vanishes();
+        publish(bus, 1, 1, Qos::exactly_once);
+        bus.checkpoint();
+        bus.delayed.hold();
+        Peer a{bus, Version::v5};
+        a.connects("a", false, kForEver);  // Its id is assigned, which is not durable yet.
+        const auto go_on = [&](int rounds) {
+            for (int i = 0; i < rounds && bus.checkpointer.is_running(); ++i) {
+                bus.turn();
+                std::ignore = bus.checkpointer.step();
+            }
+        };
+        bus.checkpointer.begin();
+        go_on(5);
+        bus.delayed.let_go();
+        go_on(100);
+        EXPECT_FALSE(bus.checkpointer.is_running());
+        EXPECT_THAT(a.take_payloads(), ElementsAre("1"));
+    }
+    premises->files.lose_unsynced();
+    Bus bus{premises, open_settings()};
+    Peer a{bus, Version::v5};
+    const auto got = a.connects("a", false, kForEver).take_publishes();
+    ASSERT_EQ(got.size(), 1U);
+    EXPECT_TRUE(got[0].dup);
+}
+
 }  // namespace
 }  // namespace firehose::bus
