@@ -34,6 +34,7 @@ struct WorldOptions {
     std::uint64_t seed = 1;
     Break broken = Break::nothing;
     bool is_verbose = false;
+    bool has_crews = false;  // Members of shared subscriptions.
 };
 
 class World {
