@@ -166,7 +166,8 @@ std::optional<Seq> MqttClient::take_owed() {
 }
 
 Pulled MqttClient::pull_own() {
-    if (session_ == nullptr) return Pulled::waits;
+    // CONNACK is the first packet; `welcome` queues the pull. [MQTT-3.2.0-1]
+    if (session_ == nullptr || hold_ == Hold::connack) return Pulled::waits;
     for (const auto step : {&MqttClient::pull_unsent, &MqttClient::pull_shares,
                             &MqttClient::pull_owed, &MqttClient::pull_retained}) {
         const Pulled pulled = (this->*step)();

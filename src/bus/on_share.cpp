@@ -46,9 +46,10 @@ bool MqttClient::unsubscribe_shared(std::string_view filter) {
 
 /// The table has given this session the record.
 void MqttClient::on_share(const PlacedRecord& placed) {
+    if (hold_ == Hold::connack) return;
     const ShareTable::Share* share = shard_.shares_.next_of(session_->publisher);
-    const bool is_at_hand = share != nullptr && share->seq == placed.seq && has_output_room() &&
-                            hold_ != Hold::connack && !output_.unfinished();
+    const bool is_at_hand =
+        share != nullptr && share->seq == placed.seq && has_output_room() && !output_.unfinished();
     if (!is_at_hand || deliver_share(*share, placed) == Taken::window_full) {
         shard_.queue_pull(*this);
     }
@@ -84,7 +85,6 @@ Taken MqttClient::deliver_share(const ShareTable::Share& share, const PlacedReco
 Pulled MqttClient::pull_shares() {
     ShareTable& shares = shard_.shares_;
     while (const ShareTable::Share* share = shares.next_of(session_->publisher)) {
-        if (hold_ == Hold::connack) return Pulled::waits;
         if (!has_output_room()) return Pulled::again;
         if (!session_->outbound.has_room()) return Pulled::waits;
         log::BlockRef block;
