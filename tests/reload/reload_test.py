@@ -60,6 +60,7 @@ class Bus:
                     "anonymous": True}
         self.changing = entry("changing", "c0")
         self.goner = entry("goner", "g")
+        self.openings = {}
         self.certificates = [self.make_certificate(name) for name in ("a", "b")]
         self.now["certificate"] = 0
         self.write()
@@ -104,7 +105,15 @@ class Bus:
         return (self.folder / "stderr").read_text()
 
     def port_of(self, listener):
-        return int(re.findall(rf"listener_opened listener={listener} address=[0-9.]+:(\d+)", self.said())[-1])
+        """Of its next opening: the log says it a little after the answer."""
+        number = self.openings[listener] = self.openings.get(listener, 0) + 1
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            ports = re.findall(rf"listener_opened listener={listener} address=[0-9.]+:(\d+)", self.said())
+            if len(ports) >= number:
+                return int(ports[number - 1])
+            time.sleep(0.01)
+        raise TimeoutError(f"the log does not say where {listener} is")
 
     def by_door(self):
         """(taken over, what was said)."""
