@@ -18,8 +18,9 @@
 /// A new configuration for the running bus, all or nothing.
 ///
 /// Everything is read and judged first, on a thread of its own: the configuration, the files that
-/// it names (certificates too), where the log goes. What was found good comes to the loop in one piece, and what can
-/// still fail there (ports) is done before anything is changed. A mistake changes nothing.
+/// it names (certificates too), where the log goes. What was found good comes to the loop in one
+/// piece, and what can still fail there (ports) is done before anything is changed. A mistake
+/// changes nothing.
 /// One reload at a time: whoever asks meanwhile is answered by one more after it.
 /// Threads: the loop's, and one while files are read. Source: ARCHITECTURE.md, "Reload".
 namespace firehose::app {
