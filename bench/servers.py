@@ -92,16 +92,16 @@ def firehose(folder, transport, build, extra):
         cert, key = certificate(folder)
         sections["listen"] = ["mqtt = []", "http = []"]
         speaks = "mqtt" if transport == "tls" else "http"
-        sections["[listener]"] = [f'speaks = "{speaks}"', 'host = "127.0.0.1"', "port = 0",
-                                  f'tls.cert_file = "{cert}"', f'tls.key_file = "{key}"']
+        sections["[listener]"] = ['name = "tls"', f'speaks = "{speaks}"', 'host = "127.0.0.1"', "port = 0",
+                                  f'cert_file = "{cert}"', f'key_file = "{key}"']
     for name, lines in extra.items():
         sections.setdefault(name, []).extend(lines)
     text = f'data = "{folder}/data"\n' + "".join(
         f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
     (folder / "firehose.toml").write_text(text)
     server = Server([build / "firehose", "serve", "-c", folder / "firehose.toml"], folder)
-    ready = server.wait_for(r"^ready mqtt=(\S*) http=(\S*)")
-    address = ready[1] if transport in ("tcp", "tls") else ready[2]
+    ready = server.wait_for(r"^ready mqtt=(\S*) http=(\S*)(?: tls=(\S*))?")
+    address = {"tcp": ready[1], "ws": ready[2]}.get(transport, ready[3])
     server.port = int(address.split(",")[0].rsplit(":", 1)[1])
     return server
 
