@@ -332,8 +332,11 @@ void World::step(Actor& actor) {
             figures_.add(Counted::hang_ups);
             // A packet id whose record is gone is used again, while the client may hold it still.
             const bool is_stopping = hang_up->reason == mqtt::ReasonCode::server_shutting_down;
-            const bool is_expected =
-                stage_.may_refuse || stage_.may_forget || (is_stopping && client.is_orphan());
+            // A SUBSCRIBE whose record a full log refused: it may come back and try again.
+            const bool is_over_full = hang_up->reason == mqtt::ReasonCode::quota_exceeded &&
+                                      server_->log().metrics().blocks_refused_total != 0;
+            const bool is_expected = stage_.may_refuse || stage_.may_forget || is_over_full ||
+                                     (is_stopping && client.is_orphan());
             if (!is_expected) stage_.fail(actor.name() + ": hung up: " + hang_up->text);
         }
         if (const auto* refused = std::get_if<client::Refused>(&event)) {
