@@ -21,8 +21,7 @@ namespace {
 
 using Reference = std::set<std::pair<std::string, SubscriberId>>;
 
-void compare(const SubscriptionIndex& index, MatchCache& cache, const Reference& reference,
-             std::string_view name) {
+void compare(MatchCache& cache, const Reference& reference, std::string_view name) {
     std::vector<SubscriberId> expected;
     for (const auto& [filter, id] : reference) {
         if (!matches(filter, name)) continue;
@@ -31,7 +30,7 @@ void compare(const SubscriptionIndex& index, MatchCache& cache, const Reference&
     }
     std::sort(expected.begin(), expected.end());
     std::vector<SubscriberId> found;
-    index.match(name, found);
+    cache.index().match(name, found);
     std::sort(found.begin(), found.end());
     FH_ASSERT(found == expected);
     expected.erase(std::unique(expected.begin(), expected.end()), expected.end());
@@ -43,8 +42,7 @@ void compare(const SubscriptionIndex& index, MatchCache& cache, const Reference&
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     std::string_view input{reinterpret_cast<const char*>(data), size};
-    SubscriptionIndex index;
-    MatchCache cache{index, {.names_max = 4, .ids_max = 16}};
+    MatchCache cache{{.names_max = 4, .ids_max = 16}};
     Reference reference;
     while (!input.empty()) {
         const std::size_t end = std::min(input.find('\n'), input.size());
@@ -52,20 +50,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         input.remove_prefix(std::min(end + 1, input.size()));
         const bool is_change = line.size() > 2 && (line[0] == '+' || line[0] == '-');
         if (!is_change) {
-            if (is_valid_name(line)) compare(index, cache, reference, line);
+            if (is_valid_name(line)) compare(cache, reference, line);
             continue;
         }
         const SubscriberId id = static_cast<unsigned char>(line[1]);
         const std::string filter{line.substr(2)};
         if (!is_valid_filter(filter)) continue;
         if (line[0] == '+') {
-            FH_ASSERT(index.add(filter, id) == reference.emplace(filter, id).second);
+            FH_ASSERT(cache.add(filter, id) == reference.emplace(filter, id).second);
         } else {
-            FH_ASSERT(index.remove(filter, id) == (reference.erase({filter, id}) == 1));
+            FH_ASSERT(cache.remove(filter, id) == (reference.erase({filter, id}) == 1));
         }
-        FH_ASSERT(index.filter_count() == reference.size());
+        FH_ASSERT(cache.index().filter_count() == reference.size());
     }
-    for (const auto& [filter, id] : reference) FH_ASSERT(index.remove(filter, id));
-    FH_ASSERT(index.is_empty() && index.node_count() == 1);
+    for (const auto& [filter, id] : reference) FH_ASSERT(cache.remove(filter, id));
+    FH_ASSERT(cache.index().is_empty() && cache.index().node_count() == 1);
     return 0;
 }

@@ -22,7 +22,7 @@ using ByteBuffer = std::vector<std::byte>;
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 inline void append(ByteBuffer& out, ByteSpan bytes) {
-    out.insert(out.end(), bytes.begin(), bytes.end());
+    out.insert(out.end(), bytes.data(), bytes.data() + bytes.size());
 }
 inline void append(ByteBuffer& out, std::string_view text) {
     append(out, as_bytes(text));

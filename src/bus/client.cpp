@@ -50,16 +50,34 @@ Seq Client::position() const {
     return mode_ == ReadMode::tail ? std::max(limit(), wanted_from_) : shard_.tail_position();
 }
 
+Seq Client::needed_from() const {
+    Seq needed = position();
+    if (mode_ == ReadMode::feed) {
+        const auto packet = output_.feed()->packet_at(output_.feed_offset());
+        if (packet) needed = packet->seq;
+    }
+    if (const auto& unfinished = output_.unfinished()) needed = std::min(needed, unfinished->seq);
+    return needed;
+}
+
 Seq Client::limit() const {
     return reads_durable_ ? shard_.durable_position_ : shard_.tail_position();
 }
 
+void Client::leave_feed() {
+    Feed& feed = *output_.feed();
+    cursor_ = output_.leave().value_or(shard_.tail_position());
+    std::vector<Client*>& members = feed.members();
+    FH_ASSERT(members.at(member_place_) == this);
+    members[member_place_] = members.back();  // Whoever was the last takes its place.
+    members[member_place_]->member_place_ = member_place_;
+    members.pop_back();
+    if (members.empty()) shard_.condemn(feed);
+}
+
 void Client::detach() {
     if (mode_ == ReadMode::feed) {
-        Feed& feed = *output_.feed();
-        cursor_ = output_.leave().value_or(shard_.tail_position());
-        feed.members().erase(id_);
-        if (feed.members().empty()) shard_.condemn(feed);
+        leave_feed();
     } else if (mode_ != ReadMode::behind) {
         cursor_ = position();
     }
@@ -75,7 +93,8 @@ void Client::attach() {
         mode_ = ReadMode::idle;
     } else if (is_feedable()) {
         Feed& feed = shard_.feed_for(*this);
-        feed.members().insert(id_);
+        member_place_ = static_cast<std::uint32_t>(feed.members().size());
+        feed.members().push_back(this);
         output_.join(feed);
         mode_ = ReadMode::feed;
     } else {

@@ -107,6 +107,9 @@ public:
     /// yet handed over.
     [[nodiscard]] Seq position() const;
 
+    /// The same, or the packet that it got a part of.
+    [[nodiscard]] Seq needed_from() const;
+
 protected:
     friend class Shard;
 
@@ -114,6 +117,7 @@ protected:
     void reselect();
     /// Takes the client out of its feed or tail slot; afterwards `cursor_` is its position.
     void detach();
+    void leave_feed();
     /// Enters feed or tail; cursor_ must have reached `limit`.
     void attach();
     [[nodiscard]] bool has_output_room() const;
@@ -136,6 +140,7 @@ protected:
     Encoding encoding_;
     Output output_;
 
+    std::uint32_t member_place_ = 0;  // Among its feed's members.
     ReadMode mode_ = ReadMode::idle;
     bool reads_durable_ = false;  // wants_durable() when the way to read was chosen.
     Seq cursor_{};                // Behind only.

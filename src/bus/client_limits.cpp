@@ -93,9 +93,8 @@ std::optional<ReasonCode> MqttClient::refused_one_more(std::string_view filter) 
     return std::nullopt;
 }
 
-/// A PUBLISH that is answered with a refusal, and no record.
-std::optional<ReasonCode> MqttClient::refused_publish(const mqtt::Publish& publish,
-                                                      std::string_view topic) {
+/// A topic that is published to, and is too long or too deep.
+std::optional<ReasonCode> MqttClient::refused_topic(std::string_view topic) {
     const Settings& settings = shard_.settings();
     LimitMetrics& met = shard_.metrics_.limits;
     if (topic.size() > settings.topic_bytes_max) {
@@ -106,6 +105,14 @@ std::optional<ReasonCode> MqttClient::refused_publish(const mqtt::Publish& publi
         met.topic_levels.add();
         return ReasonCode::topic_name_invalid;
     }
+    return std::nullopt;
+}
+
+/// A PUBLISH that is answered with a refusal, and no record, whatever its topic.
+std::optional<ReasonCode> MqttClient::refused_publish(const mqtt::Publish& publish,
+                                                      std::string_view topic) {
+    const Settings& settings = shard_.settings();
+    LimitMetrics& met = shard_.metrics_.limits;
     // Each takes five bytes at least: most packets need not be counted.
     constexpr std::size_t kBytesMin = 5;
     if (publish.properties.size() > settings.user_properties_max * kBytesMin &&

@@ -111,6 +111,10 @@ public:
     [[nodiscard]] std::vector<log::ReadAnswer> take_answers(log::ReaderId reader) override {
         return inner_.take_answers(reader);
     }
+    [[nodiscard]] bool wants_needed(log::ReaderId reader) const noexcept override {
+        return inner_.wants_needed(reader);
+    }
+    void note_needed(log::ReaderId reader, Seq from) override { inner_.note_needed(reader, from); }
 
 private:
     /// The outcome by the ticket that was given out here.

@@ -83,8 +83,17 @@ bool encode_for_feed(Encoding encoding, const PlacedRecord& placed, bool retain_
         case Encoding::ws_mqtt5:
             break;
     }
-    return encode_publish(encoding, placed, {.retain = retain_as_published && placed.record.retain},
-                          packet_bytes_max, out);
+    const log::Record& record = placed.record;
+    const mqtt::SharedPublish publish{.retain = retain_as_published && record.retain,
+                                      .topic = record.topic,
+                                      .properties = record.properties,
+                                      .payload = record.payload};
+    const mqtt::Version version = version_of(encoding);
+    const std::size_t size = mqtt::encoded_size(publish, version);
+    if (packet_bytes_max != 0 && size > packet_bytes_max) return false;
+    if (is_websocket(encoding)) ws::append_frame_header(out, ws::Opcode::binary, size);
+    mqtt::encode(publish, version, out);
+    return true;
 }
 
 void append_packet(Encoding encoding, ByteSpan packet, ByteBuffer& out) {

@@ -11,6 +11,11 @@ namespace {
 constexpr std::size_t kChunkBytes = 64 * 1024;
 constexpr std::chrono::milliseconds kExpiringStep{100};
 
+[[nodiscard]] std::size_t memory_of(const FeedChunk& chunk) noexcept {
+    return sizeof chunk + chunk.bytes.capacity() +
+           chunk.packets.capacity() * sizeof(FeedChunk::Packet);
+}
+
 }  // namespace
 
 Feed::Feed(FeedKey key, const session::Subscriptions& subscriptions) : key_(std::move(key)) {
@@ -24,11 +29,29 @@ std::uint64_t Feed::begin() const noexcept {
     return chunks_.empty() ? end_ : chunks_.front().begin;
 }
 
-std::size_t Feed::append(const PlacedRecord& placed, bool retain_as_published) {
+FeedChunk ChunkPool::take() {
+    if (chunks_.empty()) return {};
+    FeedChunk chunk = std::move(chunks_.back());
+    chunks_.pop_back();
+    bytes_ -= memory_of(chunk);
+    return chunk;
+}
+
+void ChunkPool::give(FeedChunk&& chunk) {
+    const std::size_t bytes = memory_of(chunk);
+    if (bytes_ + bytes > kBytesMax) return;
+    bytes_ += bytes;
+    chunk.bytes.clear();
+    chunk.packets.clear();
+    chunks_.push_back(std::move(chunk));
+}
+
+std::size_t Feed::append(const PlacedRecord& placed, bool retain_as_published, ChunkPool& pool) {
     if (chunks_.empty() || chunks_.back().bytes.size() >= kChunkBytes) {
-        chunks_.push_back({.begin = end_});
+        chunks_.push_back(pool.take());
+        chunks_.back().begin = end_;
     }
-    Chunk& chunk = chunks_.back();
+    FeedChunk& chunk = chunks_.back();
     const std::size_t before = chunk.bytes.size();
     if (!encode_for_feed(key_.encoding, placed, retain_as_published, key_.packet_bytes_max,
                          chunk.bytes)) {
@@ -61,7 +84,7 @@ std::size_t Feed::chunk_at(std::uint64_t offset) const {
     FH_ASSERT(offset >= begin() && offset <= end_);
     const auto after = std::upper_bound(
         chunks_.begin(), chunks_.end(), offset,
-        [](std::uint64_t wanted, const Chunk& chunk) { return wanted < chunk.begin; });
+        [](std::uint64_t wanted, const FeedChunk& chunk) { return wanted < chunk.begin; });
     return after == chunks_.begin() ? 0 : static_cast<std::size_t>(after - chunks_.begin()) - 1;
 }
 
@@ -69,7 +92,7 @@ std::size_t Feed::gather(std::uint64_t offset, std::span<ByteSpan> parts) const 
     if (offset == end_) return 0;
     std::size_t count = 0;
     for (std::size_t i = chunk_at(offset); i < chunks_.size() && count < parts.size(); ++i) {
-        const Chunk& chunk = chunks_[i];
+        const FeedChunk& chunk = chunks_[i];
         const std::size_t skip =
             offset > chunk.begin ? static_cast<std::size_t>(offset - chunk.begin) : 0;
         parts[count++] = ByteSpan{chunk.bytes}.subspan(skip);
@@ -79,10 +102,12 @@ std::size_t Feed::gather(std::uint64_t offset, std::span<ByteSpan> parts) const 
 
 std::optional<FeedPacket> Feed::packet_at(std::uint64_t offset) const {
     if (offset == end_) return std::nullopt;
-    const Chunk& chunk = chunks_[chunk_at(offset)];
-    const auto packet = std::upper_bound(
-        chunk.packets.begin(), chunk.packets.end(), offset,
-        [](std::uint64_t wanted, const Packet& candidate) { return wanted < candidate.end; });
+    const FeedChunk& chunk = chunks_[chunk_at(offset)];
+    const auto packet =
+        std::upper_bound(chunk.packets.begin(), chunk.packets.end(), offset,
+                         [](std::uint64_t wanted, const FeedChunk::Packet& candidate) {
+                             return wanted < candidate.end;
+                         });
     FH_ASSERT(packet != chunk.packets.end());
     const std::uint64_t begin =
         packet == chunk.packets.begin() ? chunk.begin : std::prev(packet)->end;
@@ -93,15 +118,17 @@ std::uint64_t Feed::second_chunk_begin() const noexcept {
     return chunks_.size() > 1 ? chunks_[1].begin : end_;
 }
 
-std::size_t Feed::drop_chunk() {
+std::size_t Feed::drop_chunk(ChunkPool& pool) {
     if (chunks_.empty()) return 0;
     const std::size_t freed = chunks_.front().bytes.size();
+    pool.give(std::move(chunks_.front()));
     chunks_.pop_front();
     return freed;
 }
 
-std::size_t Feed::drop_all() {
+std::size_t Feed::drop_all(ChunkPool& pool) {
     const std::size_t freed = bytes();
+    for (FeedChunk& chunk : chunks_) pool.give(std::move(chunk));
     chunks_.clear();
     return freed;
 }

@@ -6,7 +6,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "bus/acl.h"
@@ -19,7 +18,9 @@
 /// byte stream, once; its members are offsets into that stream. The stream's beginning is cut off
 /// when all members are past it, or when the shard's window of chunks is full: a member that is
 /// still there becomes a catch-up reader (rule **Feeds**).
-/// Ownership: the shard's FeedTable owns feeds; members are ids, looked up in the shard.
+/// Ownership: the shard's FeedTable owns feeds; members are the shard's clients, each of which
+/// leaves
+///            before it goes.
 /// Threads:   the shard's.
 /// Cost:      one encoding a record, whatever the number of members.
 /// Invariant: offsets only grow; a packet never spans chunks; `begin() <= member's offset`.
@@ -43,6 +44,34 @@ struct FeedPacket {
     bool retain_as_published = false;
 };
 
+class Client;
+
+/// A piece of a feed's stream: packets, one after another.
+struct FeedChunk {
+    struct Packet {
+        Seq seq{};
+        std::uint64_t end = 0;
+        bool retain_as_published = false;
+    };
+    std::uint64_t begin = 0;
+    ByteBuffer bytes;
+    std::vector<Packet> packets;
+};
+
+/// Chunks that were dropped, for whoever needs one next: no allocation while feeds are busy.
+/// Memory: at most kBytesMax.
+class ChunkPool {
+public:
+    static constexpr std::size_t kBytesMax = std::size_t{2} << 20;
+
+    [[nodiscard]] FeedChunk take();
+    void give(FeedChunk&& chunk);
+
+private:
+    std::vector<FeedChunk> chunks_;
+    std::size_t bytes_ = 0;
+};
+
 class Feed {
 public:
     Feed(FeedKey key, const session::Subscriptions& subscriptions);
@@ -51,7 +80,8 @@ public:
     [[nodiscard]] const session::Subscriptions& subscriptions() const noexcept {
         return subscriptions_;
     }
-    [[nodiscard]] std::unordered_set<ConnectionId>& members() noexcept { return members_; }
+    /// In no order; a member knows its place (Client::member_place_).
+    [[nodiscard]] std::vector<Client*>& members() noexcept { return members_; }
     /// Its place in the shard's TailIndex, set by the shard.
     std::uint32_t slot = 0;
     /// In the shard's list of feeds to remove if they are still without members.
@@ -59,7 +89,7 @@ public:
 
     /// Encodes one record that matched. Records too large for the members' packet limit are left
     /// out, which counts as delivered [MQTT-3.1.2-25]. Returns the bytes appended.
-    std::size_t append(const PlacedRecord& placed, bool retain_as_published);
+    std::size_t append(const PlacedRecord& placed, bool retain_as_published, ChunkPool& pool);
 
     /// A record that expires was appended: its interval is right only for who reads it soon.
     void note_expiring(MonotonicTime now);
@@ -81,29 +111,18 @@ public:
     /// Where the stream begins once the oldest chunk is dropped.
     [[nodiscard]] std::uint64_t second_chunk_begin() const noexcept;
     /// Drops the oldest chunk. Returns the bytes that this freed; 0 when there is none.
-    std::size_t drop_chunk();
+    std::size_t drop_chunk(ChunkPool& pool);
     /// Drops all chunks: every member is at the end.
-    std::size_t drop_all();
+    std::size_t drop_all(ChunkPool& pool);
 
 private:
     friend class FeedTable;
-    struct Packet {
-        Seq seq{};
-        std::uint64_t end = 0;
-        bool retain_as_published = false;
-    };
-    struct Chunk {
-        std::uint64_t begin = 0;
-        ByteBuffer bytes;
-        std::vector<Packet> packets;
-    };
-
     [[nodiscard]] std::size_t chunk_at(std::uint64_t offset) const;
 
     FeedKey key_;
     session::Subscriptions subscriptions_;
-    std::unordered_set<ConnectionId> members_;
-    std::deque<Chunk> chunks_;
+    std::vector<Client*> members_;
+    std::deque<FeedChunk> chunks_;
     std::uint64_t end_ = 0;
     struct Expiring {
         MonotonicTime at;  // Of the first record in it.

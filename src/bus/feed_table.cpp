@@ -28,7 +28,7 @@ void FeedTable::remove(Feed& feed) {
 }
 
 void FeedTable::append(Feed& feed, const PlacedRecord& placed, bool retain_as_published) {
-    bytes_ += feed.append(placed, retain_as_published);
+    bytes_ += feed.append(placed, retain_as_published, pool_);
     if (!std::exchange(feed.is_dirty_, true)) dirty_.push_back(&feed);
 }
 
@@ -38,7 +38,7 @@ std::vector<Feed*> FeedTable::take_dirty() {
 }
 
 void FeedTable::drop_all(Feed& feed) {
-    bytes_ -= feed.drop_all();
+    bytes_ -= feed.drop_all(pool_);
 }
 
 Feed* FeedTable::over_window() const {
@@ -50,7 +50,7 @@ Feed* FeedTable::over_window() const {
 }
 
 void FeedTable::drop_chunk(Feed& feed) {
-    bytes_ -= feed.drop_chunk();
+    bytes_ -= feed.drop_chunk(pool_);
 }
 
 }  // namespace firehose::bus

@@ -10,7 +10,9 @@
 /// The feeds of one shard, by key, and the window that bounds their chunks together.
 ///
 /// Ownership: owns the feeds; a feed without members is removed by its last member.
-/// Threads:   the shard's. Memory: chunks of all feeds in sum, `window_bytes` and one chunk.
+/// Threads:   the shard's. Memory: chunks of all feeds in sum, `window_bytes` and one chunk, and
+/// the
+///            pool of empty ones.
 namespace firehose::bus {
 
 class FeedTable {
@@ -44,6 +46,7 @@ private:
     std::size_t bytes_ = 0;
     std::map<FeedKey, std::unique_ptr<Feed>> feeds_;
     std::vector<Feed*> dirty_;
+    ChunkPool pool_;
 };
 
 }  // namespace firehose::bus

@@ -140,22 +140,24 @@ std::size_t MqttClient::execute(ByteSpan input) {
             break;
         }
         // Once connected, what it was told: a reload changes that for new connections.
-        const auto frame = mqtt::next_frame(
-            input.subspan(used), handshake_.is_connected() ? limits_.packet_bytes_max
-                                                           : shard_.settings().connect_bytes_max);
+        const std::size_t bytes_max = handshake_.is_connected()
+                                          ? limits_.packet_bytes_max
+                                          : shard_.settings().connect_bytes_max;
+        const auto frame = mqtt::whole_frame(input.subspan(used), bytes_max);
         if (!frame) {
-            note_frame_error(frame.error());
-            std::ignore = fail(frame.error());
+            const auto unfinished = mqtt::next_frame(input.subspan(used), bytes_max);
+            if (unfinished) break;
+            note_frame_error(unfinished.error());
+            std::ignore = fail(unfinished.error());
             break;
         }
-        if (!*frame) break;
         shard_.metrics_.messages_received.add();
-        if (on_packet(**frame) == Flow::stop) break;
+        if (on_packet(*frame) == Flow::stop) break;
         if (is_answer_too_large_) {
             std::ignore = disconnect(mqtt::ReasonCode::packet_too_large, "MQTT-3.1.2-24");
             break;
         }
-        used += (*frame)->packet.size();
+        used += frame->packet.size();
     }
     return is_closing_ ? input.size() : used;
 }

@@ -162,6 +162,7 @@ private:
     [[nodiscard]] Flow refuse_subscribe(const mqtt::Subscribe& subscribe, mqtt::ReasonCode reason);
     [[nodiscard]] std::optional<mqtt::ReasonCode> refused_filter(std::string_view filter);
     [[nodiscard]] std::optional<mqtt::ReasonCode> refused_one_more(std::string_view filter);
+    [[nodiscard]] std::optional<mqtt::ReasonCode> refused_topic(std::string_view topic);
     [[nodiscard]] std::optional<mqtt::ReasonCode> refused_publish(const mqtt::Publish& publish,
                                                                   std::string_view topic);
     [[nodiscard]] bool is_within_quota(const mqtt::Publish& publish);
@@ -186,6 +187,7 @@ private:
     // on_publish.cpp
     [[nodiscard]] Flow on_publish(const mqtt::Publish& publish);
     void refuse_publish(const mqtt::Publish& publish);
+    [[nodiscard]] mqtt::ReasonCode judge_topic(std::string_view topic);
     [[nodiscard]] mqtt::ReasonCode judge(const mqtt::Publish& publish, std::string_view topic);
     [[nodiscard]] Flow on_pubrel(const mqtt::Ack& ack);
 
@@ -265,8 +267,10 @@ private:
     std::optional<session::InFlight> unsent_;                  // Waits for its record.
     std::deque<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
     std::optional<MonotonicTime> withheld_since_;
-    Durability durability_;    // The entrance's when it connected.
-    std::string mount_point_;  // Likewise.
+    std::string good_topic_;              // The last one that it might publish to,
+    std::uint64_t good_topic_epoch_ = 0;  // by the rules of then.
+    Durability durability_;               // The entrance's when it connected.
+    std::string mount_point_;             // Likewise.
     bool is_standard_ = false;
     bool session_present_ = false;
     bool wants_sys_ = false;

@@ -6,6 +6,12 @@
 
 // PUBLISH and PUBREL: from the client into the log.
 namespace firehose::bus {
+namespace {
+
+/// A longer one is judged each time, so that what is remembered of it stays small.
+constexpr std::size_t kGoodTopicBytesMax = 256;
+
+}  // namespace
 
 MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
     session::Inbound& inbound = session_->inbound;
@@ -69,7 +75,9 @@ MqttClient::Flow MqttClient::on_publish(const mqtt::Publish& publish) {
         .retain = publish.retain,
         .payload_is_utf8 = Shard::is_text(publish.payload),
         .topic = name,
-        .properties = mqtt::without_alias(publish.properties, kept_properties),
+        .properties = publish.properties.empty()
+                          ? ByteSpan{}
+                          : mqtt::without_alias(publish.properties, kept_properties),
         .payload = publish.payload,
         .publisher = session_->publisher,
     };
@@ -103,15 +111,29 @@ void MqttClient::refuse_publish(const mqtt::Publish& publish) {
     flush_answers();
 }
 
-/// Whether this client may publish this: success, or the reason why not.
-mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_view topic) {
+/// Whether this client may publish to the topic. What was found good is not asked again while the
+/// rules are the same: most publishers stay with one topic for many messages.
+mqtt::ReasonCode MqttClient::judge_topic(std::string_view topic) {
+    const std::uint64_t epoch = shard_.metrics_.acl_epoch.value();
+    if (topic == good_topic_ && epoch == good_topic_epoch_) return mqtt::ReasonCode::success;
     // Rule **Names beginning with $**: what is ours is not published by clients.
     if (topic.starts_with('$')) return mqtt::ReasonCode::topic_name_invalid;
     if (topic.size() > kTopicBytesMax) return mqtt::ReasonCode::topic_name_invalid;  // Mounted.
-    if (const auto refused = refused_publish(publish, topic)) return *refused;
+    if (const auto refused = refused_topic(topic)) return *refused;
     if (!entrance_.acl->may_write(session_->identity, topic)) {
         return mqtt::ReasonCode::not_authorized;
     }
+    if (topic.size() > kGoodTopicBytesMax) return mqtt::ReasonCode::success;
+    good_topic_ = topic;
+    good_topic_epoch_ = epoch;
+    return mqtt::ReasonCode::success;
+}
+
+/// Whether this client may publish this: success, or the reason why not.
+mqtt::ReasonCode MqttClient::judge(const mqtt::Publish& publish, std::string_view topic) {
+    const mqtt::ReasonCode judged = judge_topic(topic);
+    if (judged != mqtt::ReasonCode::success) return judged;
+    if (const auto refused = refused_publish(publish, topic)) return *refused;
     // No record has room for more; they are counted as the packet's, so they may be megabytes.
     if (publish.properties.size() > log::kPropertiesBytesMax) {
         return mqtt::ReasonCode::quota_exceeded;

@@ -43,6 +43,17 @@ bool Output::finish(ByteSpan packet) {
     return true;
 }
 
+/// Of the feed alone: what most flushes are.
+bool Output::write_feed(ByteStream& stream) {
+    std::array<ByteSpan, kParts> parts;
+    const auto offered = std::span{parts}.first(feed_->gather(feed_sent_, parts));
+    std::size_t bytes = 0;
+    for (const ByteSpan part : offered) bytes += part.size();
+    const std::size_t written = stream.write(offered);
+    feed_sent_ += written;
+    return written == bytes;
+}
+
 bool Output::write_some(ByteStream& stream) {
     std::array<ByteSpan, kParts> parts;
     std::size_t count = 0;
@@ -87,6 +98,13 @@ bool Output::write_some(ByteStream& stream) {
 
 bool Output::flush(ByteStream& stream) {
     if (unfinished_) return false;
+    if (own_.empty()) {
+        if (feed_ == nullptr) return true;
+        while (feed_sent_ < feed_->end()) {
+            if (!write_feed(stream)) return false;
+        }
+        return true;
+    }
     while (own_pending() > 0 || (feed_ != nullptr && feed_sent_ < feed_->end())) {
         if (!write_some(stream)) return false;
     }

@@ -58,6 +58,7 @@ public:
     [[nodiscard]] bool flush(ByteStream& stream);
 
 private:
+    [[nodiscard]] bool write_feed(ByteStream& stream);
     [[nodiscard]] bool write_some(ByteStream& stream);
 
     ByteBuffer own_;

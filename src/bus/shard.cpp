@@ -128,6 +128,7 @@ void Shard::end_turn() {
     if (is_draining_) drain(false);
     trim_feeds();
     graveyard_.clear();
+    if (shared_.log.wants_needed(reader_)) shared_.log.note_needed(reader_, needed_from());
     sessions_.pack_retired(awaiting_.empty() ? kNoTicketLeft : awaiting_.front().first, now_,
                            wall_);
 }

@@ -230,11 +230,13 @@ private:
     void hear(const log::Outcome& outcome, PublisherId session);
     void read_tail(std::size_t bytes_max);
     void fan_out(const PlacedRecord& placed, ByteSpan record_bytes);
+    void append_to(Feed& feed, const PlacedRecord& placed);
     void fold_erased(const PlacedRecord& placed);
     void read_durable(std::size_t bytes_max);
     void hand_out_blocks(const std::vector<log::BlockRef>& blocks);
     void hand_to(Client& client, const PlacedRecord& placed);
     [[nodiscard]] Seq durable_limit() const;
+    [[nodiscard]] Seq needed_from();
     void pull_awaiting_durable();
     void record_exchanges();
     [[nodiscard]] bool can_record() const { return takes_durable() && !is_log_full(); }
@@ -311,7 +313,7 @@ private:
     std::vector<PublisherId> to_record_;
     std::vector<PublisherId> to_end_;     // Ended, and the log took no word of it yet.
     std::size_t answered_at_placed_ = 0;  // Clients of listeners with Durability::memory.
-    session::Match match_;                // Scratch of fan_out.
+    session::Match match_;                // Scratch of append_to.
 
     std::vector<std::unique_ptr<Entrance>> entrances_;
     std::uint64_t next_connection_ = 1;

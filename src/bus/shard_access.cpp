@@ -24,8 +24,10 @@ void Shard::change_access(const std::function<void()>& change) {
     FH_ASSERT(feeds_.size() == 0);
     change();
     metrics_.acl_epoch.add();
+    index_.on_rights_changed();
+    durable_index_.on_rights_changed();
     for (Client* client : moving) client->reselect();
-    // The other ways to read ask at each record (`TailIndex::match`, `deliver`, `send_retained`);
+    // The other ways to read ask at each record (`deliver`, `send_retained`);
     // but whom they ask may have changed.
     for (auto& [id, client] : clients_) {
         if (auto* const mqtt = dynamic_cast<MqttClient*>(client.get())) mqtt->on_access_changed();

@@ -177,6 +177,24 @@ Seq Shard::durable_limit() const {
     return std::min(tail_position_, shared_.log.durable_end());
 }
 
+/// The smallest position of which anything here may still ask for the record. Cost: O(sessions and
+/// connections).
+Seq Shard::needed_from() {
+    Seq needed = std::min({tail_position_, durable_position_, sessions_.offline().needed_from()});
+    needed = std::min(needed, shares_.needed_from().value_or(needed));
+    sessions_.for_each([&needed](const ClientSession& session) {
+        if (session.client != nullptr) {
+            needed = std::min(needed, session.client->cursor());
+        } else if (!session.subscriptions.is_qos_0()) {  // QoS 0 is not owed to who was away.
+            needed = std::min(needed, session.cursor);
+        }
+        needed = std::min(needed, session.outbound.oldest().value_or(needed));
+        if (!session.owed.is_empty()) needed = std::min(needed, session.owed.front());
+    });
+    for (auto& [id, client] : clients_) needed = std::min(needed, client->needed_from());
+    return needed;
+}
+
 void Shard::hand_out_blocks(const std::vector<log::BlockRef>& blocks) {
     const Seq limit = durable_limit();
     for (const log::BlockRef& block : blocks) {
@@ -224,18 +242,26 @@ void Shard::fan_out(const PlacedRecord& placed, ByteSpan record_bytes) {
     if (record.retain) shared_.retained.fold(placed.seq, placed.time, record, record_bytes);
     index_.match(record.topic, [&](TailIndex::Subscriber subscriber) {
         if (Feed* const* feed = std::get_if<Feed*>(&subscriber)) {
-            if ((*feed)->members().empty()) return;
-            if (!(*feed)->subscriptions().match({.name = record.topic, .seq = placed.seq},
-                                                match_)) {
-                return;
-            }
-            feeds_.append(**feed, placed, match_.retain_as_published);
-            if (record.expires) (*feed)->note_expiring(now_);
-            metrics_.publishes_sent.add((*feed)->members().size());
-            return;
+            append_to(**feed, placed);
+        } else {
+            hand_to(*std::get<Client*>(subscriber), placed);
         }
-        hand_to(*std::get<Client*>(subscriber), placed);
     });
+}
+
+/// A record that matched, to a feed.
+void Shard::append_to(Feed& feed, const PlacedRecord& placed) {
+    if (feed.members().empty()) return;
+    bool retain_as_published = false;
+    if (placed.record.retain) {
+        const bool is_match =
+            feed.subscriptions().match({.name = placed.record.topic, .seq = placed.seq}, match_);
+        FH_ASSERT(is_match);
+        retain_as_published = match_.retain_as_published;
+    }
+    feeds_.append(feed, placed, retain_as_published);
+    if (placed.record.expires) feed.note_expiring(now_);
+    metrics_.publishes_sent.add(feed.members().size());
 }
 
 /// What it replaced does not come back: its topic is as if it was cleared.
@@ -430,13 +456,10 @@ Pulled Shard::pull_block(Client& client, const log::Block& block) {
 void Shard::flush_feeds() {
     for (Feed* feed : feeds_.take_dirty()) {
         bool all_sent = true;
-        for (const ConnectionId id :
-             std::vector<ConnectionId>(feed->members().begin(), feed->members().end())) {
-            Client* client = find(id);
-            if (client != nullptr) client->flush();
-        }
-        for (const ConnectionId id : feed->members()) {
-            all_sent = all_sent && find(id)->output().feed_offset() == feed->end();
+        // A stream that fails says so in a later turn: nobody leaves meanwhile.
+        for (Client* client : feed->members()) {
+            client->flush();
+            all_sent = all_sent && client->output().feed_offset() == feed->end();
         }
         if (all_sent) feeds_.drop_all(*feed);
     }
@@ -448,9 +471,8 @@ void Shard::expel_laggards() {
     feeds_.for_each([this](Feed& feed) {
         const auto stale = feed.stale_end(now_, shared_.settings.feed_lag_max);
         if (!stale) return;
-        const std::vector<ConnectionId> members(feed.members().begin(), feed.members().end());
-        for (const ConnectionId id : members) {
-            Client* client = find(id);
+        const std::vector<Client*> members = feed.members();
+        for (Client* client : members) {
             if (client->output().feed_offset() >= *stale) continue;
             metrics_.members_fallen_out.add();
             client->detach();
@@ -463,8 +485,7 @@ void Shard::trim_feeds() {
     while (Feed* feed = feeds_.over_window()) {
         const std::uint64_t kept = feed->second_chunk_begin();
         std::vector<Client*> fallen;
-        for (const ConnectionId id : feed->members()) {
-            Client* client = find(id);
+        for (Client* client : feed->members()) {
             if (client->output().feed_offset() < kept) fallen.push_back(client);
         }
         for (Client* client : fallen) {

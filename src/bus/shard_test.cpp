@@ -338,6 +338,77 @@ TEST(Shard, AReaderThatFallsOutOfItsFeedIsCaughtUpFromTheLog) {
     }
 }
 
+/// A log in memory forgets what nobody needs (SegmentLog::note_needed): so all that somebody may
+/// still ask for must be told to it.
+TEST(Shard, ALogInMemoryKeepsWhatAnyWayToReadStillNeeds) {
+    Settings settings{.anonymous_sessions = AnonymousSessions::standard};
+    settings.feed_window_bytes = 32 * 1024;
+    Bus bus{
+        settings, "topic readwrite #\n", {.memory_bytes = 64 * 1024, .segment_bytes = 64 * 1024}};
+    Peer feed{bus, Version::v311};    // Stops reading, falls out of its feed.
+    Peer own{bus, Version::v5};       // Stops reading at QoS 0, on its own.
+    Peer window{bus, Version::v311};  // Acknowledges nothing.
+    Peer away{bus, Version::v311};    // Its session waits.
+    feed.connects("feed").subscribes("#");
+    own.connects("own").sends(
+        mqtt::Subscribe{.packet_id = 1, .entries = {{"#", {}}}, .subscription_id = 7});
+    window.connects("window").subscribes("#", mqtt::Qos::at_least_once);
+    away.connects("away", false).subscribes("#", mqtt::Qos::at_least_once);
+    for (Peer* peer : {&feed, &own, &window, &away}) std::ignore = peer->take();
+    feed.gives_room(1'000);
+    own.gives_room(1'000);
+    away.vanishes();
+    Peer publisher{bus, Version::v311};
+    publisher.connects("p");
+    constexpr std::size_t kCount = 600;
+    for (std::size_t i = 0; i < kCount; ++i) {
+        publisher.publishes("t", std::to_string(i) + std::string(1'000, '.'),
+                            mqtt::Qos::at_least_once, 1);
+    }
+    const auto expect_all = [=](const std::vector<std::string>& payloads) {
+        ASSERT_EQ(payloads.size(), kCount);
+        for (std::size_t i = 0; i < kCount; ++i) {
+            ASSERT_TRUE(payloads[i].starts_with(std::to_string(i) + ".")) << i;
+        }
+    };
+    const auto acknowledges_all = [](Peer& peer) {
+        std::vector<std::string> payloads;
+        while (true) {
+            const auto got = peer.take_publishes();
+            if (got.empty()) return payloads;
+            for (const auto& each : got) {
+                payloads.push_back(each.payload);
+                if (each.packet_id == 0) continue;
+                peer.acks(mqtt::PacketType::puback, each.packet_id);
+            }
+        }
+    };
+    feed.gives_room(SIZE_MAX);
+    own.gives_room(SIZE_MAX);
+    {
+        SCOPED_TRACE("feed");
+        expect_all(feed.take_payloads());
+    }
+    {
+        SCOPED_TRACE("own");
+        expect_all(own.take_payloads());
+    }
+    {
+        SCOPED_TRACE("window");
+        expect_all(acknowledges_all(window));
+    }
+    SCOPED_TRACE("back");
+    Peer back{bus, Version::v311};
+    back.connects("away", false);
+    expect_all(acknowledges_all(back));
+    // Now nobody needs anything: it is forgotten.
+    for (std::size_t i = 0; i < 200; ++i) publisher.publishes("u", std::string(1'000, '.'));
+    std::ignore = acknowledges_all(window);
+    std::ignore = acknowledges_all(back);
+    for (std::size_t i = 0; i < 200; ++i) publisher.publishes("v", std::string(1'000, '.'));
+    EXPECT_EQ(bus.log.metrics().segments, 0U);
+}
+
 TEST(Shard, SysTopicsAreSentOnSubscribeAndOnTheirInterval) {
     Bus bus;
     Peer reader{bus, Version::v311};
@@ -455,6 +526,8 @@ TEST(Shard, AFullLogHoldsPublishersBackAndEndsThemAfterTheStall) {
     settings.publish_stall_max = std::chrono::seconds{10};
     Bus bus{settings, "topic readwrite #\n", {.unwritten_bytes_max = 64 * 1'024}};
     bus.files.set_faults({.bytes_max = 0});
+    Peer stuck{bus, Version::v311};  // Needs what nobody else does.
+    stuck.connects("s").subscribes("t").gives_room(0);
     Peer publisher{bus, Version::v5};
     publisher.connects("p");
     for (std::uint16_t i = 1; i <= 60; ++i) {

@@ -75,7 +75,7 @@ ShareTable::GroupId ShareTable::group_of(std::string_view filter) {
     free_.pop_back();
     groups_[id].filter = filter;
     by_filter_.emplace(filter, id);
-    index_.add(topic::parse_shared(filter)->filter, id);
+    cache_.add(topic::parse_shared(filter)->filter, id);
     return id;
 }
 
@@ -139,7 +139,7 @@ void ShareTable::take_out(GroupId id, std::size_t place) {
 void ShareTable::free_if_empty(GroupId id) {
     Group& group = groups_[id];
     if (!group.places.empty()) return;
-    index_.remove(topic::parse_shared(group.filter)->filter, id);
+    cache_.remove(topic::parse_shared(group.filter)->filter, id);
     by_filter_.erase(group.filter);
     group = {};
     free_.push_back(id);
@@ -340,7 +340,7 @@ ByteBuffer ShareTable::pack(Seq true_for) {
 
 void ShareTable::clear() {
     for (const auto& [filter, id] : by_filter_) {
-        index_.remove(topic::parse_shared(filter)->filter, id);
+        cache_.remove(topic::parse_shared(filter)->filter, id);
     }
     groups_.clear();
     free_.clear();

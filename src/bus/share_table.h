@@ -47,7 +47,7 @@ public:
         bool is_qos_0 = false;    // Does not survive a start, as it may have been delivered.
     };
 
-    explicit ShareTable(std::size_t owed_max) : owed_max_(owed_max), cache_(index_, {}) {}
+    explicit ShareTable(std::size_t owed_max) : owed_max_(owed_max) {}
     ShareTable(const ShareTable&) = delete;
     ShareTable& operator=(const ShareTable&) = delete;
 
@@ -139,8 +139,7 @@ private:
     std::vector<Group> groups_;
     std::vector<GroupId> free_;
     std::map<std::string, GroupId, std::less<>> by_filter_;
-    topic::SubscriptionIndex index_;  // Of the filters behind the groups' names.
-    topic::MatchCache cache_;
+    topic::MatchCache cache_;  // Of the filters behind the groups' names.
     std::unordered_map<PublisherId, Member> members_;
     Seq true_for_{};
     Seq expected_{};

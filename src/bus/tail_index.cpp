@@ -15,11 +15,11 @@ TailIndex::Slot TailIndex::add(Subscriber subscriber, Identity reader, const Acl
 }
 
 void TailIndex::add_filter(Slot slot, std::string_view filter) {
-    index_.add(filter, slot);
+    cache_.add(filter, slot);
 }
 
 void TailIndex::remove_filter(Slot slot, std::string_view filter) {
-    index_.remove(filter, slot);
+    cache_.remove(filter, slot);
 }
 
 void TailIndex::remove(Slot slot) {

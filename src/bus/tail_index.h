@@ -8,13 +8,13 @@
 #include "bus/acl.h"
 #include "bus/identity.h"
 #include "topic/match_cache.h"
-#include "topic/subscription_index.h"
 
 /// Who at the tail wants a topic: feeds, and clients that read by themselves.
 ///
-/// A subscriber is registered with all its filters and gets a slot; a topic's list of slots is
-/// computed once and cached until a subscription changes; rights are asked at each delivery.
-/// Threads: the shard's. Cost: one hash look-up for a topic seen since the last change.
+/// A subscriber is registered with all its filters and gets a slot; a topic's list of slots that
+/// may read it is computed once and cached until a filter that matches it comes or goes, or rights
+/// change.
+/// Threads: the shard's. Cost: one hash look-up for a topic seen before.
 namespace firehose::bus {
 
 class Client;
@@ -25,7 +25,7 @@ public:
     using Slot = topic::SubscriberId;
     using Subscriber = std::variant<std::monostate, Feed*, Client*>;
 
-    TailIndex() : cache_(index_, {}) {}
+    TailIndex() = default;
     TailIndex(const TailIndex&) = delete;
     TailIndex& operator=(const TailIndex&) = delete;
 
@@ -42,11 +42,14 @@ public:
     /// `visit` must not change the index.
     template <class Visit>
     void match(std::string_view topic, Visit&& visit) {
-        for (const Slot slot : cache_.match(topic)) {
+        const auto may_read = [&](Slot slot) {
             const Entry& entry = entries_[slot];
-            if (entry.acl->may_read(entry.reader, topic)) visit(entry.subscriber);
-        }
+            return entry.acl->may_read(entry.reader, topic);
+        };
+        for (const Slot slot : cache_.match(topic, may_read)) visit(entries_[slot].subscriber);
     }
+    /// What an ACL says has changed.
+    void on_rights_changed() noexcept { cache_.clear(); }
 
 private:
     struct Entry {
@@ -56,7 +59,6 @@ private:
     };
     std::vector<Entry> entries_;
     std::vector<Slot> free_;
-    topic::SubscriptionIndex index_;
     topic::MatchCache cache_;
 };
 

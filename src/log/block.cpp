@@ -8,10 +8,7 @@
 namespace firehose::log {
 
 Record Block::record(std::size_t index) const {
-    std::size_t size = 0;
-    auto record = decode_checked_record(record_bytes(index), size);
-    FH_ASSERT(record.has_value());  // It was encoded here, or checked when it was read.
-    return *record;
+    return intact_record(record_bytes(index));
 }
 
 ByteSpan Block::record_bytes(std::size_t index) const noexcept {
@@ -30,8 +27,24 @@ BlockRef Block::erased(std::span<const std::size_t> indexes) const {
     return copy;
 }
 
+std::unique_ptr<Block> BlockBuilder::take() {
+    if (block_ == nullptr) return nullptr;
+    // The next one is likely to be like this one; what was expected in vain is given back.
+    expected_bytes_ = block_->bytes_.size();
+    expected_count_ = block_->offsets_.size();
+    if (block_->bytes_.capacity() / 2 > block_->bytes_.size()) {
+        block_->bytes_.shrink_to_fit();
+        block_->offsets_.shrink_to_fit();
+    }
+    return std::move(block_);
+}
+
 std::uint32_t BlockBuilder::add(const Record& record) {
-    if (block_ == nullptr) block_ = std::make_unique<Block>();
+    if (block_ == nullptr) {
+        block_ = std::make_unique<Block>();
+        block_->bytes_.reserve(expected_bytes_);
+        block_->offsets_.reserve(expected_count_);
+    }
     FH_ASSERT(block_->bytes_.size() < std::numeric_limits<std::uint32_t>::max() / 4);
     const auto index = static_cast<std::uint32_t>(block_->offsets_.size());
     block_->offsets_.push_back(static_cast<std::uint32_t>(block_->bytes_.size()));

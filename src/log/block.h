@@ -86,10 +86,12 @@ public:
     /// Link it now: a larger block would only wait longer. A hint, not a limit.
     [[nodiscard]] bool is_full() const noexcept { return bytes() >= kBlockBytesTarget; }
     /// The finished block; the builder is empty again. Null when nothing was added.
-    [[nodiscard]] std::unique_ptr<Block> take() noexcept { return std::move(block_); }
+    [[nodiscard]] std::unique_ptr<Block> take();
 
 private:
     std::unique_ptr<Block> block_;
+    std::size_t expected_bytes_ = 0;
+    std::size_t expected_count_ = 0;
 };
 
 }  // namespace firehose::log

@@ -84,7 +84,8 @@ public:
 
     /// Registers an appender or reader and whom to wake: an appender's on new outcomes, a
     /// reader's on newly linked blocks, on durable progress and on answers. `waker` outlives the
-    /// log's threads or is removed by `stop`.
+    /// log's threads or is removed by `stop`. Who appends is not woken by its own `append`, nor are
+    /// readers with the same waker: after it they look by themselves.
     [[nodiscard]] virtual AppenderId add_appender(Waker& waker) = 0;
     [[nodiscard]] virtual ReaderId add_reader(Waker& waker) = 0;
 
@@ -125,6 +126,12 @@ public:
         return request(reader, from, bytes_max, cookie, nullptr);
     }
     [[nodiscard]] virtual std::vector<ReadAnswer> take_answers(ReaderId reader) = 0;
+
+    /// Asked of a log that keeps nothing for its own sake: it wants to be told by the reader what
+    /// it may still ask for. One relaxed load; to be looked at once a turn.
+    [[nodiscard]] virtual bool wants_needed(ReaderId) const noexcept { return false; }
+    /// The reader asks for nothing before `from` any more, whatever happens.
+    virtual void note_needed(ReaderId, Seq /*from*/) {}
 
 protected:
     /// Gives a block its place; from then on it is immutable.

@@ -2,6 +2,8 @@
 #include "log/record.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/assert.h"
 #include "log/crc32c.h"
@@ -32,21 +34,37 @@ enum class Tag : std::uint8_t {
     return tag >= 0x80;
 }
 
-void put_field(ByteBuffer& out, Tag tag, ByteSpan value) {
-    put(out, static_cast<std::uint8_t>(tag));
-    if (is_long(static_cast<std::uint8_t>(tag))) {
-        put(out, static_cast<std::uint32_t>(value.size()));
-    } else {
-        put(out, static_cast<std::uint8_t>(value.size()));
+/// The parts of a record between its long ones: put together here, appended at once.
+class Part {
+public:
+    template <std::unsigned_integral Number>
+    void number(Number value) noexcept {
+        put(bytes_.data() + size_, value);
+        size_ += sizeof(Number);
     }
-    append(out, value);
-}
+    template <std::unsigned_integral Number>
+    void number_field(Tag tag, Number value) noexcept {
+        number(static_cast<std::uint8_t>(tag));
+        number(static_cast<std::uint8_t>(sizeof(Number)));
+        number(value);
+    }
+    [[nodiscard]] ByteSpan bytes() const noexcept { return {bytes_.data(), size_}; }
 
-template <std::unsigned_integral Number>
-void put_number_field(ByteBuffer& out, Tag tag, Number value) {
-    std::byte bytes[sizeof(Number)];
-    put(bytes, value);
-    put_field(out, tag, bytes);
+private:
+    std::array<std::byte, 64> bytes_;  // All number fields take 38.
+    std::size_t size_ = 0;
+};
+
+void put_field(ByteBuffer& out, Tag tag, ByteSpan value) {
+    Part head;
+    head.number(static_cast<std::uint8_t>(tag));
+    if (is_long(static_cast<std::uint8_t>(tag))) {
+        head.number(static_cast<std::uint32_t>(value.size()));
+    } else {
+        head.number(static_cast<std::uint8_t>(value.size()));
+    }
+    append(out, head.bytes());
+    append(out, value);
 }
 
 [[nodiscard]] std::uint64_t bits(WallTime time) noexcept {
@@ -59,16 +77,15 @@ void put_number_field(ByteBuffer& out, Tag tag, Number value) {
 /// Walks a body; the first thing that does not fit makes it `broken` and ends it.
 class BodyReader {
 public:
-    explicit BodyReader(ByteSpan body) noexcept : rest_(body) {}
+    explicit BodyReader(ByteSpan body) noexcept
+        : next_(body.data()), end_(body.data() + body.size()) {}
 
     [[nodiscard]] ByteSpan take(std::size_t count) noexcept {
-        if (count > rest_.size()) {
+        if (count > static_cast<std::size_t>(end_ - next_)) {
             fail();
             return {};
         }
-        const ByteSpan taken = rest_.first(count);
-        rest_ = rest_.subspan(count);
-        return taken;
+        return {std::exchange(next_, next_ + count), count};
     }
     template <std::unsigned_integral Number>
     [[nodiscard]] Number number() noexcept {
@@ -77,13 +94,14 @@ public:
     }
     void fail() noexcept {
         is_broken_ = true;
-        rest_ = {};
+        next_ = end_;
     }
-    [[nodiscard]] bool is_done() const noexcept { return rest_.empty(); }
+    [[nodiscard]] bool is_done() const noexcept { return next_ == end_; }
     [[nodiscard]] bool is_broken() const noexcept { return is_broken_; }
 
 private:
-    ByteSpan rest_;
+    const std::byte* next_;
+    const std::byte* end_;
     bool is_broken_ = false;
 };
 
@@ -130,9 +148,9 @@ void read_field(BodyReader& body, Record& record) {
     }
 }
 
-[[nodiscard]] Result<Record, RecordDamage> decode_body(ByteSpan bytes) {
+/// False: a field is impossible.
+[[nodiscard]] bool decode_body(ByteSpan bytes, Record& record) {
     BodyReader body{bytes};
-    Record record;
     record.kind = static_cast<RecordKind>(body.number<std::uint8_t>());
     const auto flags = body.number<std::uint8_t>();
     record.qos = flags & kQosMask;
@@ -141,12 +159,11 @@ void read_field(BodyReader& body, Record& record) {
     record.topic = as_text(body.take(body.number<std::uint16_t>()));
     record.payload = body.take(body.number<std::uint32_t>());
     while (!body.is_done()) read_field(body, record);
+    record.is_erased = (flags & kErasedFlag) != 0;
     const bool is_possible = !body.is_broken() && static_cast<std::uint8_t>(record.kind) != 0 &&
                              record.qos <= 2 && record.payload.size() <= kPayloadBytesMax;
-    if (!is_possible) return Failure{RecordDamage::field};
-    record.is_erased = (flags & kErasedFlag) != 0;
     if (record.is_erased) record.payload = record.properties = {};  // Zeros in their place.
-    return record;
+    return is_possible;
 }
 
 /// The body's bytes, or empty when they are not all there or cannot be a body.
@@ -163,6 +180,25 @@ void read_field(BodyReader& body, Record& record) {
     return crc32c(body, crc32c(length));
 }
 
+void put_fields(const Record& record, ByteBuffer& out) {
+    Part numbers;
+    if (record.publisher != PublisherId{}) {
+        numbers.number_field(Tag::publisher, static_cast<std::uint64_t>(record.publisher));
+    }
+    if (record.expires) numbers.number_field(Tag::expires, bits(*record.expires));
+    if (!record.origin_id.empty()) {
+        append(out, std::exchange(numbers, {}).bytes());
+        put_field(out, Tag::origin_id, as_bytes(record.origin_id));
+    }
+    if (record.origin_time) numbers.number_field(Tag::origin_time, bits(*record.origin_time));
+    if (record.inbound_packet_id != 0) {
+        numbers.number_field(Tag::inbound_packet_id, record.inbound_packet_id);
+    }
+    append(out, numbers.bytes());
+    if (!record.properties.empty()) put_field(out, Tag::properties, record.properties);
+    if (!record.author.empty()) put_field(out, Tag::author, as_bytes(record.author));
+}
+
 }  // namespace
 
 void encode_record(const Record& record, ByteBuffer& out) {
@@ -174,26 +210,20 @@ void encode_record(const Record& record, ByteBuffer& out) {
     FH_ASSERT(record.author.size() <= kAuthorBytesMax);
 
     const std::size_t start = out.size();
-    out.resize(start + kRecordHeaderBytes);
-    put(out, static_cast<std::uint8_t>(record.kind));
-    put(out, static_cast<std::uint8_t>(record.qos | (record.retain ? kRetainFlag : 0) |
-                                       (record.payload_is_utf8 ? kUtf8Flag : 0) |
-                                       (record.is_erased ? kErasedFlag : 0)));
-    put(out, static_cast<std::uint16_t>(record.topic.size()));
+    Part head;
+    head.number(std::uint64_t{0});  // Length and checksum, below.
+    head.number(static_cast<std::uint8_t>(record.kind));
+    head.number(static_cast<std::uint8_t>(record.qos | (record.retain ? kRetainFlag : 0) |
+                                          (record.payload_is_utf8 ? kUtf8Flag : 0) |
+                                          (record.is_erased ? kErasedFlag : 0)));
+    head.number(static_cast<std::uint16_t>(record.topic.size()));
+    append(out, head.bytes());
     append(out, record.topic);
-    put(out, static_cast<std::uint32_t>(record.payload.size()));
+    Part size;
+    size.number(static_cast<std::uint32_t>(record.payload.size()));
+    append(out, size.bytes());
     append(out, record.payload);
-    if (record.publisher != PublisherId{}) {
-        put_number_field(out, Tag::publisher, static_cast<std::uint64_t>(record.publisher));
-    }
-    if (record.expires) put_number_field(out, Tag::expires, bits(*record.expires));
-    if (!record.origin_id.empty()) put_field(out, Tag::origin_id, as_bytes(record.origin_id));
-    if (record.origin_time) put_number_field(out, Tag::origin_time, bits(*record.origin_time));
-    if (record.inbound_packet_id != 0) {
-        put_number_field(out, Tag::inbound_packet_id, record.inbound_packet_id);
-    }
-    if (!record.properties.empty()) put_field(out, Tag::properties, record.properties);
-    if (!record.author.empty()) put_field(out, Tag::author, as_bytes(record.author));
+    put_fields(record, out);
 
     const ByteSpan body = ByteSpan{out}.subspan(start + kRecordHeaderBytes);
     put(out.data() + start, static_cast<std::uint32_t>(body.size()));
@@ -224,7 +254,16 @@ Result<Record, RecordDamage> decode_checked_record(ByteSpan bytes, std::size_t& 
     const ByteSpan body = body_of(bytes);
     if (body.empty()) return Failure{RecordDamage::cut};
     size = kRecordHeaderBytes + body.size();
-    return decode_body(body);
+    Record record;
+    if (!decode_body(body, record)) return Failure{RecordDamage::field};
+    return record;
+}
+
+Record intact_record(ByteSpan bytes) {
+    Record record;
+    const bool is_possible = decode_body(body_of(bytes), record);
+    FH_ASSERT(is_possible);
+    return record;
 }
 
 Result<Record, RecordDamage> decode_record(ByteSpan bytes, std::size_t& size) {

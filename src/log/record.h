@@ -86,6 +86,10 @@ enum class RecordDamage : std::uint8_t {
 /// The same without the checksum: for bytes that were checked once, when they were read.
 [[nodiscard]] Result<Record, RecordDamage> decode_checked_record(ByteSpan bytes, std::size_t& size);
 
+/// The record at the start of `bytes`, which was encoded here, or checked before: anything else is
+/// our bug (asserted).
+[[nodiscard]] Record intact_record(ByteSpan bytes);
+
 /// Overwrites the payload and properties of the record that fills `bytes` with zeros: it keeps its
 /// size, and is marked as erased. `bytes` were checked once.
 void erase_record(std::span<std::byte> bytes);

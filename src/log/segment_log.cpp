@@ -53,10 +53,6 @@ void collect(const std::deque<BlockRef>& blocks, Seq from, std::size_t bytes_max
     }
 }
 
-void wake(const std::atomic<Waker*>& waker) noexcept {
-    if (Waker* who = waker.load(std::memory_order_acquire)) who->wake();
-}
-
 }  // namespace
 
 template <std::size_t Max>
@@ -148,6 +144,7 @@ Ticket SegmentLog::append(AppenderId appender, std::unique_ptr<Block> block) {
     const std::size_t cost = ref->memory_bytes();
     const WallTime now = clock_.wall();
     bool is_refused = false;
+    bool is_to_write = false;
     const Ticket ticket = tail_.with([&](Tail& tail) {
         Appender& from = tail.appenders[slot(appender)];
         const Ticket given{++from.last_ticket};
@@ -182,12 +179,17 @@ Ticket SegmentLog::append(AppenderId appender, std::unique_ptr<Block> block) {
             is_full_.store(true, std::memory_order_relaxed);
         }
         end_.store(number(tail.end), std::memory_order_release);
+        is_to_write = is_disk() || tail.unwritten_bytes >= write_behind_bytes();
+        if (!is_disk() && tail.metrics.bytes_total - tail.asked_bytes >= kept_bytes() / 4) {
+            tail.asked_bytes = tail.metrics.bytes_total;
+            asked_.fetch_add(1, std::memory_order_relaxed);
+        }
         return given;
     });
-    wake(appender_wakers_.slots[slot(appender)]);
     if (!is_refused) {
-        reader_wakers_.wake_all();
-        wake(writer_);
+        reader_wakers_.wake_all_but(
+            appender_wakers_.slots[slot(appender)].load(std::memory_order_acquire));
+        if (is_to_write) wake(writer_);
     }
     return ticket;
 }
@@ -196,6 +198,38 @@ void SegmentLog::take_outcomes(AppenderId appender, std::vector<Outcome>& out) {
     std::vector<Outcome> taken;
     tail_.with([&](Tail& tail) { taken.swap(tail.appenders[slot(appender)].outcomes); });
     out.insert(out.end(), taken.begin(), taken.end());
+}
+
+/// memory: more than this unwritten means that a reader is behind, or has not said what it needs.
+std::size_t SegmentLog::write_behind_bytes() const noexcept {
+    return std::min(options_.memory_bytes, options_.unwritten_bytes_max) / 4;
+}
+
+/// memory: what stays in memory though nobody needs it.
+std::size_t SegmentLog::kept_bytes() const noexcept {
+    return std::min(options_.memory_bytes, options_.unwritten_bytes_max) / 8;
+}
+
+bool SegmentLog::wants_needed(ReaderId reader) const noexcept {
+    return needed_[slot(reader)].answered.load(std::memory_order_relaxed) !=
+           asked_.load(std::memory_order_relaxed);
+}
+
+void SegmentLog::note_needed(ReaderId reader, Seq from) {
+    if (is_disk()) return;
+    Needed& needed = needed_[slot(reader)];
+    needed.answered.store(asked_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    needed.from.store(number(from), std::memory_order_release);
+    forget_unneeded(needed_by_readers());
+}
+
+Seq SegmentLog::needed_by_readers() const noexcept {
+    std::uint64_t least = kSeqMax;
+    const std::size_t readers = reader_wakers_.count.load(std::memory_order_acquire);
+    for (std::size_t i = 0; i < readers; ++i) {
+        least = std::min(least, needed_[i].from.load(std::memory_order_acquire));
+    }
+    return Seq{readers == 0 ? 0 : least};
 }
 
 bool SegmentLog::is_full() const noexcept {

@@ -34,7 +34,11 @@
 /// Ownership: refers to the FileSystem, the Clock and all Wakers, which outlive it.
 /// Threads:   `write_step` and `close_step` from one thread at a time, `expire_step` and
 ///            `seal_step` from one; everything else from any. Wakers are called outside locks.
-/// Bounds:    memory: the larger of memory_bytes and what is unwritten: unwritten_bytes_max and
+/// Keeping:   memory: what no reader needs (note_needed) leaves memory without having been written,
+/// as
+///            soon as an eighth of memory_bytes holds what is newer; while a reader is behind, or
+///            has not said what it needs, all is written.
+/// Bounds:    memory: the larger of memory_bytes (and a quarter, while a reader is behind) and what is unwritten: unwritten_bytes_max and
 ///            the block that passed it (further ones are refused). Disk: bytes_max + one segment;
 ///            past it the oldest segment goes and `oldest()` moves up.
 /// Failing:   disk: what is not synced is written again to a new segment, at once and then every
@@ -96,6 +100,8 @@ public:
                                std::uint64_t cookie,
                                std::shared_ptr<const TopicInterest> interest) override;
     [[nodiscard]] std::vector<ReadAnswer> take_answers(ReaderId reader) override;
+    [[nodiscard]] bool wants_needed(ReaderId reader) const noexcept override;
+    void note_needed(ReaderId reader, Seq from) override;
 
     /// Whom to wake when there is something to write, and to read. Before the first append.
     void set_workers(Waker* writer, Waker* readers) noexcept;
@@ -168,6 +174,8 @@ private:
         Seq end{};
         Seq limit{};  // No record gets a seq from here on.
         WallTime time{};
+        bool is_changing = false;       // memory: somebody writes or takes out its first blocks.
+        std::uint64_t asked_bytes = 0;  // memory: metrics.bytes_total when readers were asked last.
         std::deque<Appender> appenders;
         LogMetrics metrics;
     };
@@ -195,26 +203,45 @@ private:
         Request request;
         std::size_t epoch = 0;
     };
+    static void wake(const std::atomic<Waker*>& waker) noexcept {
+        if (Waker* who = waker.load(std::memory_order_acquire)) who->wake();
+    }
     template <std::size_t Max>
     struct Wakers {
         std::array<std::atomic<Waker*>, Max> slots{};
         std::atomic<std::size_t> count{0};
         void add(Waker& waker) noexcept;
-        void wake_all() noexcept {
+        void wake_all() noexcept { wake_all_but(nullptr); }
+        void wake_all_but(const Waker* one) noexcept {
             const std::size_t size = count.load(std::memory_order_acquire);
             for (std::size_t i = 0; i < size; ++i) {
-                if (Waker* who = slots[i].load(std::memory_order_acquire)) who->wake();
+                Waker* const who = slots[i].load(std::memory_order_acquire);
+                if (who != nullptr && who != one) who->wake();
             }
         }
     };
 
     [[nodiscard]] bool is_disk() const noexcept { return options_.mode == LogMode::disk; }
     void begin(Seq found_end, WallTime found_time);
+    [[nodiscard]] std::size_t write_behind_bytes() const noexcept;
+    [[nodiscard]] std::size_t kept_bytes() const noexcept;
     [[nodiscard]] bool is_nearly_full(const Tail& tail) const noexcept;
     [[nodiscard]] std::vector<BlockRef> take_unwritten();
     void note_stored(std::span<const BlockRef> blocks);
     void pass_durable(Tail& tail);
     void evict(bool may_lose);
+    struct Front {
+        std::size_t count = 0;  // Blocks at the front of the tail that go,
+        std::size_t lost = 0;   // so many of them unwritten;
+        Seq end{};              // where the last of them ends.
+    };
+    void take_out(const Front& front);
+    [[nodiscard]] Seq needed_by_readers() const noexcept;
+    [[nodiscard]] Front unneeded(const Tail& tail, Seq needed) const;
+    [[nodiscard]] std::size_t lag_bytes(Seq needed);
+    void forget_unneeded(Seq needed);
+    void forget_with_files(Seq needed);
+    bool write_or_forget();
     void clear_full();
 
     bool write_to_window();
@@ -255,6 +282,15 @@ private:
     std::atomic<bool> takes_durable_{true};
     std::atomic<std::uint64_t> needed_by_views_;
     std::atomic<std::uint64_t> needed_by_sessions_;
+    // memory: what readers may still ask for, and whether they were asked since they said so.
+    struct Needed {
+        std::atomic<std::uint64_t> from{0};
+        std::atomic<std::uint64_t> answered{0};
+    };
+    std::array<Needed, kReadersMax> needed_{};
+    std::atomic<std::uint64_t> asked_{0};
+    std::atomic<bool> has_files_{false};      // There may be segments.
+    std::atomic<bool> is_all_wanted_{false};  // An erase waits until all is in segments.
     Wakers<kAppendersMax> appender_wakers_;
     Wakers<kReadersMax> reader_wakers_;
     std::atomic<Waker*> writer_{nullptr};

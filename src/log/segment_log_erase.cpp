@@ -12,16 +12,13 @@ namespace {
 
 constexpr std::size_t kEraseBlocksMax = 512;  // In memory, a step.
 
-void wake(const std::atomic<Waker*>& waker) noexcept {
-    if (Waker* who = waker.load(std::memory_order_acquire)) who->wake();
-}
-
 }  // namespace
 
 void SegmentLog::begin_erase(std::shared_ptr<const EraseSelection> selection) {
     FH_ASSERT(!erasing_);
     const Seq limit = end();
     store_.begin_erase(selection, limit);
+    is_all_wanted_.store(true);
     erasing_.emplace(Erasing{.selection = std::move(selection), .limit = limit});
 }
 
@@ -30,6 +27,7 @@ EraseStep SegmentLog::erase_step() {
     switch (erasing_->phase) {
         case Erasing::Phase::unwritten:
             if (!is_stored_to(erasing_->limit)) break;
+            is_all_wanted_.store(false);
             erasing_->phase = Erasing::Phase::segments;
             return EraseStep::again;
         case Erasing::Phase::segments: {

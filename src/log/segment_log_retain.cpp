@@ -28,49 +28,105 @@ void SegmentLog::drop_segments_to(Seq floor) {
 }
 
 void SegmentLog::evict(bool may_lose) {
-    bool is_more = true;
-    while (is_more) {
-        // What goes is decided first, announced, and only then taken out; nobody else takes out.
-        std::size_t count = 0;
-        std::size_t lost = 0;
-        Seq first{};
+    // What goes is decided first, announced, and only then taken out; nobody else takes out.
+    Front front;
+    do {
         tail_.with([&](const Tail& tail) {
+            front = {};
             std::size_t bytes = tail.bytes;
-            while (bytes > options_.memory_bytes && count < kEvictBlocksMax &&
-                   count < (may_lose ? tail.blocks.size() : tail.stored)) {
-                bytes -= tail.blocks[count]->memory_bytes();
-                first = tail.blocks[count]->end_seq();
-                ++count;
+            while (bytes > options_.memory_bytes && front.count < kEvictBlocksMax &&
+                   front.count < (may_lose ? tail.blocks.size() : tail.stored)) {
+                bytes -= tail.blocks[front.count]->memory_bytes();
+                front.end = tail.blocks[front.count]->end_seq();
+                ++front.count;
             }
-            lost = count > tail.stored ? count - tail.stored : 0;
+            front.lost = front.count > tail.stored ? front.count - tail.stored : 0;
         });
-        if (count == 0) break;
-        if (lost != 0) drop_segments_to(first);
-        floors_.with([&](Floors& floors) {
-            floors.memory = first;
-            publish_oldest(floors);
-        });
-
-        std::vector<BlockRef> gone;  // Freed outside the lock.
-        gone.reserve(count);
-        tail_.with([&](Tail& tail) {
-            for (std::size_t i = 0; i < count; ++i) {
-                const std::size_t cost = tail.blocks.front()->memory_bytes();
-                tail.bytes -= cost;
-                if (tail.stored == 0) {
-                    tail.unwritten_bytes -= cost;
-                    ++tail.metrics.blocks_lost_total;
-                } else {
-                    --tail.stored;
-                }
-                gone.push_back(std::move(tail.blocks.front()));
-                tail.blocks.pop_front();
-            }
-            tail.first = first;
-        });
-        is_more = count == kEvictBlocksMax;
-    }
+        take_out(front);
+        if (front.lost != 0) {
+            tail_.with([&](Tail& tail) { tail.metrics.blocks_lost_total += front.lost; });
+        }
+    } while (front.count == kEvictBlocksMax);
     clear_full();
+}
+
+void SegmentLog::take_out(const Front& front) {
+    if (front.count == 0) return;
+    if (front.lost != 0) drop_segments_to(front.end);
+    floors_.with([&](Floors& floors) {
+        floors.memory = front.end;
+        publish_oldest(floors);
+    });
+
+    std::vector<BlockRef> gone;  // Freed outside the lock.
+    gone.reserve(front.count);
+    tail_.with([&](Tail& tail) {
+        for (std::size_t i = 0; i < front.count; ++i) {
+            const std::size_t cost = tail.blocks.front()->memory_bytes();
+            tail.bytes -= cost;
+            if (tail.stored == 0) {
+                tail.unwritten_bytes -= cost;
+            } else {
+                --tail.stored;
+            }
+            gone.push_back(std::move(tail.blocks.front()));
+            tail.blocks.pop_front();
+        }
+        tail.first = front.end;
+    });
+}
+
+/// memory: blocks that nobody needs, beyond what stays.
+SegmentLog::Front SegmentLog::unneeded(const Tail& tail, Seq needed) const {
+    Front front;
+    std::size_t bytes = tail.bytes;
+    while (bytes > kept_bytes() && front.count < tail.blocks.size() &&
+           tail.blocks[front.count]->end_seq() <= needed) {
+        bytes -= tail.blocks[front.count]->memory_bytes();
+        front.end = tail.blocks[front.count]->end_seq();
+        ++front.count;
+    }
+    front.lost = front.count > tail.stored ? front.count - tail.stored : 0;
+    return front;
+}
+
+/// memory, on the reader's thread: touches no file; where there are files the writer does it.
+void SegmentLog::forget_unneeded(Seq needed) {
+    Front front;
+    const bool is_ours = tail_.with([&](Tail& tail) {
+        if (tail.is_changing || tail.stored != 0 || has_files_.load()) return false;
+        front = unneeded(tail, needed);
+        tail.is_changing = true;
+        return true;
+    });
+    if (!is_ours) return wake(writer_);
+    floors_.with([&](Floors& floors) { floors.store = std::max(floors.store, front.end); });
+    front.lost = 0;  // No segment is to be dropped.
+    take_out(front);
+    tail_.with([](Tail& tail) { tail.is_changing = false; });
+    clear_full();
+}
+
+/// memory, the writer: the same, with the files.
+void SegmentLog::forget_with_files(Seq needed) {
+    Front front;
+    tail_.with([&](const Tail& tail) { front = unneeded(tail, needed); });
+    take_out(front);
+    if (has_files_.load()) drop_segments_to(needed);
+    has_files_.store(store_.figures().segments != 0);
+    clear_full();
+}
+
+/// memory: what is unwritten and needed.
+std::size_t SegmentLog::lag_bytes(Seq needed) {
+    return tail_.with([&](const Tail& tail) {
+        std::size_t bytes = 0;
+        for (std::size_t i = tail.blocks.size(); i > tail.stored; --i) {
+            if (tail.blocks[i - 1]->end_seq() <= needed) break;
+            bytes += tail.blocks[i - 1]->memory_bytes();
+        }
+        return bytes;
+    });
 }
 
 /// Publishers are read from again.

@@ -301,6 +301,20 @@ bool SegmentLog::close_step() {
 // A window in memory and unlinked files.
 
 bool SegmentLog::write_to_window() {
+    const bool is_ours =
+        tail_.with([](Tail& tail) { return !std::exchange(tail.is_changing, true); });
+    if (!is_ours) return true;  // A reader forgets something just now.
+    const bool is_more = write_or_forget();
+    tail_.with([](Tail& tail) { tail.is_changing = false; });
+    return is_more;
+}
+
+bool SegmentLog::write_or_forget() {
+    const Seq needed = needed_by_readers();
+    if (number(needed) != 0 && !is_all_wanted_.load()) {
+        forget_with_files(needed);
+        if (lag_bytes(needed) < write_behind_bytes()) return false;
+    }
     const auto may_lose = [&] { return failures_ != 0 && !store_.oldest(); };
     if (failures_ != 0 && clock_.monotonic() < retry_at_) {
         evict(may_lose());
@@ -311,6 +325,7 @@ bool SegmentLog::write_to_window() {
         store_.close_if_due(clock_.wall());
         return false;
     }
+    has_files_.store(true);
     std::size_t written = 0;
     const auto done = store_.write(blocks, written);
     note_stored(std::span{blocks}.first(written));

@@ -35,6 +35,10 @@ struct Frame {
 /// Fails with malformed_packet on type 0 and on a length of more than four bytes.
 [[nodiscard]] Result<std::optional<Frame>, ProtocolError> next_frame(ByteSpan input,
                                                                      std::size_t packet_bytes_max);
+/// The same where a whole packet is there and nothing is wrong with its frame; nothing otherwise:
+/// then next_frame says why. Cost: no Result is made, which counts where packets are small.
+[[nodiscard]] std::optional<Frame> whole_frame(ByteSpan input,
+                                               std::size_t packet_bytes_max) noexcept;
 
 [[nodiscard]] Result<Connect, ProtocolError> decode_connect(const Frame& frame);
 /// The version that a CONNECT asks for, also when the rest of it is broken: so that the refusal can
@@ -75,6 +79,17 @@ void encode_pingresp(ByteBuffer& out);
 
 /// How many bytes `encode` would append.
 [[nodiscard]] std::size_t encoded_size(const Publish& packet, Version version) noexcept;
+
+/// A PUBLISH at QoS 0 without anything of one receiver's: what many are sent the same bytes of.
+/// `properties` as in Publish; not written before 5.0.
+struct SharedPublish {
+    bool retain = false;
+    std::string_view topic;
+    ByteSpan properties;
+    ByteSpan payload;
+};
+void encode(const SharedPublish& packet, Version version, ByteBuffer& out);
+[[nodiscard]] std::size_t encoded_size(const SharedPublish& packet, Version version) noexcept;
 
 /// PUBLISH properties without Topic Alias and Subscription Identifier: `properties` itself when it
 /// has neither, else a copy in `scratch`. The bytes must come from a decoded packet.

@@ -34,6 +34,7 @@ Length remaining_length(ByteSpan input) noexcept {
 
 Result<std::optional<Frame>, ProtocolError> next_frame(ByteSpan input,
                                                        std::size_t packet_bytes_max) {
+    if (auto frame = whole_frame(input, packet_bytes_max)) return frame;
     if (input.empty()) return std::optional<Frame>{};
     const auto first = std::to_integer<unsigned>(input[0]);
     if (first >> 4U == 0) return Failure{ProtocolError{.detail = "packet type 0 is reserved"}};
@@ -53,11 +54,22 @@ Result<std::optional<Frame>, ProtocolError> next_frame(ByteSpan input,
                                      .offset = 1,
                                      .field = "Remaining Length"}};
     }
-    if (input.size() < header + length.value) return std::optional<Frame>{};
-    return std::optional<Frame>{Frame{.type = static_cast<PacketType>(first >> 4U),
-                                      .flags = static_cast<std::uint8_t>(first & 0x0FU),
-                                      .packet = input.first(header + length.value),
-                                      .body = input.subspan(header, length.value)}};
+    return std::optional<Frame>{};
+}
+
+std::optional<Frame> whole_frame(ByteSpan input, std::size_t packet_bytes_max) noexcept {
+    if (input.size() < 2) return std::nullopt;
+    const auto first = std::to_integer<unsigned>(input[0]);
+    const Length length = remaining_length(input.subspan(1));
+    const std::size_t size = 1 + length.size + length.value;
+    if (first >> 4U == 0 || length.size == 0 || length.is_malformed || size > packet_bytes_max ||
+        size > input.size()) {
+        return std::nullopt;
+    }
+    return Frame{.type = static_cast<PacketType>(first >> 4U),
+                 .flags = static_cast<std::uint8_t>(first & 0x0FU),
+                 .packet = input.first(size),
+                 .body = input.subspan(1 + length.size, length.value)};
 }
 
 }  // namespace firehose::mqtt

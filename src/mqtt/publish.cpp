@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PUBLISH (MQTT 5.0 section 3.3): the hot path, so sizes are computed and nothing is moved twice.
+#include <array>
+
 #include "base/assert.h"
 #include "mqtt/decoding.h"
 #include "mqtt/properties.h"
@@ -102,6 +104,27 @@ void write_properties(WireWriter& writer, const Publish& packet, const Sizes& si
     writer.bytes(packet.properties.subspan(before + sizes.replaced_expiry.size()));
 }
 
+[[nodiscard]] std::size_t body_size(const SharedPublish& packet, Version version) noexcept {
+    const std::size_t body = 2 + packet.topic.size() + packet.payload.size();
+    if (version != Version::v5) return body;
+    return body + varint_size(packet.properties.size()) + packet.properties.size();
+}
+
+/// The few bytes before a long part, put together before they are appended.
+class HeadWriter {
+public:
+    void u8(std::uint8_t value) noexcept { bytes_[size_++] = static_cast<std::byte>(value); }
+    void varint(std::size_t value) noexcept {
+        for (; value >= 128; value >>= 7U) u8(static_cast<std::uint8_t>(value | 0x80U));
+        u8(static_cast<std::uint8_t>(value));
+    }
+    [[nodiscard]] ByteSpan bytes() const noexcept { return {bytes_.data(), size_}; }
+
+private:
+    std::array<std::byte, 8> bytes_;  // Type, Remaining Length, topic length.
+    std::size_t size_ = 0;
+};
+
 }  // namespace
 
 Result<Publish, ProtocolError> decode_publish(const Frame& frame, Version version) {
@@ -142,6 +165,29 @@ void encode(const Publish& packet, Version version, ByteBuffer& out) {
     if (packet.qos != Qos::at_most_once) writer.u16(packet.packet_id);
     if (version == Version::v5) write_properties(writer, packet, sizes);
     writer.bytes(packet.payload);
+}
+
+std::size_t encoded_size(const SharedPublish& packet, Version version) noexcept {
+    const std::size_t body = body_size(packet, version);
+    return 1 + varint_size(body) + body;
+}
+
+void encode(const SharedPublish& packet, Version version, ByteBuffer& out) {
+    FH_ASSERT(packet.topic.size() <= 0xFFFF);
+    HeadWriter head;
+    head.u8(first_byte(PacketType::publish, packet.retain ? kRetainBit : 0));
+    head.varint(body_size(packet, version));
+    head.u8(static_cast<std::uint8_t>(packet.topic.size() >> 8U));
+    head.u8(static_cast<std::uint8_t>(packet.topic.size() & 0xFFU));
+    append(out, head.bytes());
+    append(out, packet.topic);
+    if (version == Version::v5) {
+        HeadWriter length;
+        length.varint(packet.properties.size());
+        append(out, length.bytes());
+        append(out, packet.properties);
+    }
+    append(out, packet.payload);
 }
 
 std::size_t encoded_size(const Publish& packet, Version version) noexcept {

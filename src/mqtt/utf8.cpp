@@ -10,12 +10,17 @@ namespace {
 constexpr std::uint64_t kHighBits = 0x8080'8080'8080'8080ULL;
 constexpr std::uint64_t kLowBits = 0x0101'0101'0101'0101ULL;
 
-/// True if none of eight bytes is zero or above 0x7F.
+/// True if none of `Words` times eight bytes is zero or above 0x7F.
+template <std::size_t Words>
 bool is_plain_ascii(const char* bytes) noexcept {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, sizeof word);
-    const std::uint64_t zero_bytes = (word - kLowBits) & ~word & kHighBits;
-    return ((word & kHighBits) | zero_bytes) == 0;
+    std::uint64_t odd = 0;
+    for (std::size_t i = 0; i < Words; ++i) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes + i * sizeof word, sizeof word);
+        // High bits of zero bytes come from the subtraction, of others from the word itself.
+        odd |= ((word - kLowBits) & ~word) | word;
+    }
+    return (odd & kHighBits) == 0;
 }
 
 /// What a lead byte promises: the length, and the range of the second byte, which is what rules out
@@ -54,7 +59,11 @@ std::size_t multi_byte_length(std::string_view text) noexcept {
 TextFault text_fault(std::string_view text) noexcept {
     std::size_t i = 0;
     while (i < text.size()) {
-        if (text.size() - i >= 8 && is_plain_ascii(text.data() + i)) {
+        if (text.size() - i >= 64 && is_plain_ascii<8>(text.data() + i)) {
+            i += 64;
+            continue;
+        }
+        if (text.size() - i >= 8 && is_plain_ascii<1>(text.data() + i)) {
             i += 8;
             continue;
         }
@@ -72,7 +81,9 @@ TextFault text_fault(std::string_view text) noexcept {
 }
 
 bool has_wildcard(std::string_view topic_name) noexcept {
-    return topic_name.find_first_of("+#") != std::string_view::npos;
+    // Two passes of memchr: faster than one by find_first_of.
+    return topic_name.find('+') != std::string_view::npos ||
+           topic_name.find('#') != std::string_view::npos;
 }
 
 }  // namespace firehose::mqtt

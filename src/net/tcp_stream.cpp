@@ -14,6 +14,19 @@
 #include "net/socket_address.h"
 
 namespace firehose::net {
+namespace {
+
+ssize_t send(int socket, std::span<iovec> parts) noexcept {
+    if (parts.size() == 1) {  // Costs the kernel less.
+        return ::send(socket, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    return ::sendmsg(socket, &message, MSG_NOSIGNAL);
+}
+
+}  // namespace
 
 TcpStream::TcpStream(EventLoop& loop, FileDescriptor socket, std::string peer_address)
     : SocketStream(loop, std::move(socket), std::move(peer_address), State::open) {}
@@ -58,10 +71,7 @@ std::size_t TcpStream::write(std::span<const ByteSpan> parts) {
             offered += part.size();
         }
         if (count == 0) break;
-        msghdr message{};
-        message.msg_iov = vectors.data();
-        message.msg_iovlen = count;
-        const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+        const ssize_t sent = send(socket_.get(), std::span{vectors}.first(count));
         if (sent < 0 && !is_would_block(errno)) {
             fail_soon("write failed: " + last_error().message());
             return taken;

@@ -2,36 +2,88 @@
 #include "topic/match_cache.h"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
+#include <tuple>
+
+#include "topic/topic_filter.h"
 
 namespace firehose::topic {
 
-std::span<const SubscriberId> MatchCache::match(std::string_view name) {
-    if (epoch_ != index_.epoch()) clear();
-    if (const auto found = by_name_.find(name); found != by_name_.end()) {
-        ++hits_;
-        found->second->was_hit = true;
-        return found->second->ids;
+bool MatchCache::add(std::string_view filter, SubscriberId id) {
+    if (!index_.add(filter, id)) return false;
+    forget(filter);
+    return true;
+}
+
+bool MatchCache::remove(std::string_view filter, SubscriberId id) {
+    if (!index_.remove(filter, id)) return false;
+    forget(filter);
+    return true;
+}
+
+MatchCache::Entry*& MatchCache::recent(std::size_t hash) noexcept {
+    return recent_[hash & (recent_.size() - 1)];
+}
+
+const MatchCache::Entry* MatchCache::find(std::string_view name) {
+    if (ring_.empty()) return nullptr;
+    Entry*& place = recent(std::hash<std::string_view>{}(name));
+    if (place == nullptr || place->name != name) {
+        const auto known = by_name_.find(name);
+        if (known == by_name_.end()) return nullptr;
+        place = &*known->second;
     }
+    ++hits_;
+    place->was_hit = true;
+    return place;
+}
+
+void MatchCache::match_index(std::string_view name) {
     ++misses_;
     scratch_.clear();
     index_.match(name, scratch_);
     std::sort(scratch_.begin(), scratch_.end());
     scratch_.erase(std::unique(scratch_.begin(), scratch_.end()), scratch_.end());
+}
+
+std::span<const SubscriberId> MatchCache::remember(std::string_view name) {
     if (limits_.names_max == 0 || scratch_.size() > limits_.ids_max) return scratch_;
     make_room(scratch_.size());
+    if (recent_.empty()) recent_.resize(std::bit_ceil(limits_.names_max));
+    const std::size_t hash = std::hash<std::string_view>{}(name);
     // Behind the hand: the newest entry is the last that it comes to.
-    const auto entry = ring_.insert(hand_, Entry{std::string{name}, scratch_, false});
+    const auto entry = ring_.insert(hand_, Entry{std::string{name}, hash, scratch_, false});
     by_name_.emplace(entry->name, entry);
+    recent(hash) = &*entry;
     id_count_ += entry->ids.size();
     return entry->ids;
 }
 
-void MatchCache::clear() {
+void MatchCache::forget(std::string_view filter) {
+    const std::string_view prefix = literal_prefix(filter);
+    auto at = by_name_.lower_bound(prefix);
+    while (at != by_name_.end() && at->first.starts_with(prefix)) {
+        at = matches(filter, at->first) ? erase(at) : std::next(at);
+    }
+}
+
+MatchCache::ByName::iterator MatchCache::erase(ByName::iterator at) {
+    const Ring::iterator entry = at->second;
+    if (recent(entry->hash) == &*entry) recent(entry->hash) = nullptr;
+    id_count_ -= entry->ids.size();
+    const auto following = by_name_.erase(at);
+    if (hand_ == entry) ++hand_;
+    ring_.erase(entry);
+    return following;
+}
+
+void MatchCache::clear() noexcept {
     by_name_.clear();
     ring_.clear();
     hand_ = ring_.end();
+    std::fill(recent_.begin(), recent_.end(), nullptr);
     id_count_ = 0;
-    epoch_ = index_.epoch();
 }
 
 void MatchCache::make_room(std::size_t ids) {
@@ -45,9 +97,7 @@ void MatchCache::evict_one() {
         hand_->was_hit = false;
         ++hand_;
     }
-    id_count_ -= hand_->ids.size();
-    by_name_.erase(hand_->name);
-    hand_ = ring_.erase(hand_);
+    std::ignore = erase(by_name_.find(hand_->name));
 }
 
 }  // namespace firehose::topic

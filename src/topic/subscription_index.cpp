@@ -82,7 +82,6 @@ bool SubscriptionIndex::add(std::string_view filter, SubscriberId id) {
     }
     if (!insert(place.is_below ? nodes_[node].below : nodes_[node].here, id)) return false;
     ++filter_count_;
-    ++epoch_;
     return true;
 }
 
@@ -97,7 +96,6 @@ bool SubscriptionIndex::remove(std::string_view filter, SubscriberId id) {
     }
     if (!erase(place.is_below ? nodes_[node].below : nodes_[node].here, id)) return false;
     --filter_count_;
-    ++epoch_;
     prune(node, place.path);
     return true;
 }

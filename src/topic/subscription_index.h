@@ -37,8 +37,6 @@ public:
     /// times. The order says nothing.
     void match(std::string_view name, std::vector<SubscriberId>& out) const;
 
-    /// Grows with every add and remove that changed something: what a cache compares.
-    [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
     [[nodiscard]] std::size_t filter_count() const noexcept { return filter_count_; }
     [[nodiscard]] bool is_empty() const noexcept { return filter_count_ == 0; }
     /// Nodes in use, the root included: 1 when empty.
@@ -81,8 +79,7 @@ private:
     std::vector<Node> nodes_;
     std::vector<NodeId> free_;
     std::map<EdgeKey, NodeId, EdgeLess> edges_;  // Literal levels only.
-    std::uint64_t epoch_ = 0;
-    std::size_t filter_count_ = 0;  // (filter, id) pairs.
+    std::size_t filter_count_ = 0;               // (filter, id) pairs.
 };
 
 }  // namespace firehose::topic

@@ -86,14 +86,11 @@ TEST(SubscriptionIndex, GivesBackWhatIsRemovedInAnyOrder) {
 TEST(SubscriptionIndex, RemovesNothingThatIsNotThere) {
     SubscriptionIndex index;
     ASSERT_TRUE(index.add("a/b", 1));
-    const std::uint64_t epoch = index.epoch();
     for (const std::string_view filter : {"a", "a/b/c", "a/#", "a/+", "#", "+", "b"}) {
         EXPECT_FALSE(index.remove(filter, 1)) << filter;
     }
     EXPECT_FALSE(index.remove("a/b", 2));
-    EXPECT_EQ(index.epoch(), epoch);
     EXPECT_TRUE(index.remove("a/b", 1));
-    EXPECT_NE(index.epoch(), epoch);
 }
 
 TEST(SubscriptionIndex, ReusesTheNodesOfRemovedFilters) {
