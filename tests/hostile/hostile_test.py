@@ -15,6 +15,7 @@ import traceback
 import before_connect  # noqa: F401
 import framing  # noqa: F401
 import packets  # noqa: F401
+import reloads  # noqa: F401
 import sessions  # noqa: F401
 from cases import CASES, Peers
 from premises import Bus, Honest

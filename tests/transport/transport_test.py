@@ -30,6 +30,9 @@ FIREHOSE = sys.argv[1]
 PATIENCE_S = 20
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x"
 CONNACK = b"\x20\x02\x00\x00"
+UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+           b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: mqtt\r\n")
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"  # Of a PROXY header of version 2.
 
 
 class Bus:
@@ -43,14 +46,15 @@ class Bus:
         self.good, self.revoked = self.ours.issue("gate north"), self.ours.issue("revoked")
         self.foreign = self.other.issue("gate north")
         crl = self.ours.revoke(self.revoked[0])
-        self.path = self.folder / "mqtt.sock"
+        self.path, self.strict_ca = self.folder / "mqtt.sock", self.folder / "strict-ca.pem"
+        shutil.copy(self.ours.cert, self.strict_ca)
         (self.folder / "acl").write_text("topic readwrite #\n")
         (self.folder / "by-name").write_text("user gate north\ntopic readwrite #\n")
         tls = f'host = "127.0.0.1"\nport = 0\ncert_file = "{server[0]}"\nkey_file = "{server[1]}"\n'
         plain = 'host = "127.0.0.1"\nport = 0\n'
         listeners = {
             "tls": tls,
-            "strict": tls + f'ca_file = "{self.ours.cert}"\ncrl_file = "{crl}"\nrequire_certificate = true\n'
+            "strict": tls + f'ca_file = "{self.strict_ca}"\ncrl_file = "{crl}"\nrequire_certificate = true\n'
                             f'use_identity_as_username = true\nacl_file = "{self.folder}/by-name"\n',
             "web": tls + 'speaks = "http"\n',
             "any": tls + 'speaks = "any"\n'
@@ -60,6 +64,7 @@ class Bus:
             "unix": f'path = "{self.path}"\n',
             "proxy": plain + 'proxy_protocol = "any"\n',
             "proxy-tls": tls + 'proxy_protocol = "v2"\n',
+            "proxy-any": plain + 'proxy_protocol = "any"\nspeaks = "any"\n',
         }
         text = (f'data = "{self.folder}/var"\nauth.acl_file = "{self.folder}/acl"\nlogging.level = "debug"\n'
                 'net.trusted_proxies = ["127.0.0.1"]\nnet.proxy_header_timeout = "1 s"\n'
@@ -83,9 +88,9 @@ class Bus:
     def said(self):
         return (self.folder / "errors").read_text()
 
-    def awaits(self, pattern):
+    def awaits(self, pattern, times=1):
         deadline = time.monotonic() + PATIENCE_S
-        while not re.search(pattern, self.said()):
+        while len(re.findall(pattern, self.said())) < times:
             assert time.monotonic() < deadline, f"no {pattern} in: {self.said()[-2000:]}"
             time.sleep(0.02)
 
@@ -135,6 +140,14 @@ class Transport(unittest.TestCase):
             self.assertEqual(connection.recv(1), b"")
         except ConnectionResetError:
             pass
+
+    def speaks_websocket(self, connection, more=b""):
+        connection.sendall(UPGRADE + more + b"\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.answer(connection, 1)
+        connection.sendall(b"\x82\x8f\0\0\0\0" + CONNECT)
+        self.assertEqual(self.answer(connection, 6), b"\x82\x04" + CONNACK)
 
     def curl(self, *arguments):
         return subprocess.run(["curl", "-sS", "-m", str(PATIENCE_S), *map(str, arguments)], capture_output=True, text=True)
@@ -186,6 +199,45 @@ class Transport(unittest.TestCase):
         self.assertNotEqual(self.mosquitto("strict").returncode, 0)
         self.bus.awaits("certificate verify failed")
         self.bus.awaits("peer did not return a certificate")
+
+    def test_a_broken_authority_lets_nobody_in_unverified(self):
+        """Bad inputs, row 36: not at a start, not at a reload, not at the next one."""
+        whole, refused, reloaded = self.bus.strict_ca.read_text(), 0, 0
+        for content in ("", "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n",
+                        "-----BEGIN CERTIFICATE-----\nQUJD\n", None):
+            self.bus.strict_ca.unlink()
+            if content is not None:
+                self.bus.strict_ca.write_text(content)
+            for _ in range(2):
+                with self.subTest(content=content):
+                    self.bus.process.send_signal(signal.SIGHUP)
+                    refused += 1
+                    self.bus.awaits(" reload_refused", refused)
+                    self.only_the_good_come_in()
+            self.never_serves(f'[[listener]]\nhost = "127.0.0.1"\nport = 0\ncert_file = "{self.bus.good[0]}"\n'
+                              f'key_file = "{self.bus.good[1]}"\nca_file = "{self.bus.strict_ca}"\nrequire_certificate = true\n')
+            self.never_serves(f"listener 0 127.0.0.1\ncertfile {self.bus.good[0]}\nkeyfile {self.bus.good[1]}\n"
+                              f"cafile {self.bus.strict_ca}\nrequire_certificate true\n")
+            self.bus.strict_ca.write_text(whole)
+            self.bus.process.send_signal(signal.SIGHUP)
+            reloaded += 1
+            self.bus.awaits(" reloaded", reloaded)
+            self.only_the_good_come_in()
+
+    def only_the_good_come_in(self):
+        self.assertNotEqual(self.mosquitto("strict").returncode, 0)
+        for (cert, key), is_in in ((self.bus.good, True), (self.bus.foreign, False), (self.bus.revoked, False)):
+            done = self.mosquitto("strict", "--cert", cert, "--key", key)
+            self.assertEqual(done.returncode == 0, is_in, f"{cert}: {done.stderr}")
+
+    def never_serves(self, text):
+        config = self.bus.folder / "unverified.conf"
+        config.write_text(text)
+        done = subprocess.run([FIREHOSE, "serve", "--data", self.bus.folder / "unverified", "-c", config], capture_output=True,
+                              text=True, timeout=PATIENCE_S)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertNotIn("ready ", done.stdout)
+        self.assertIn(str(self.bus.strict_ca), done.stderr)
 
     def test_the_certificate_is_that_of_the_name_asked_for(self):
         context = ssl.create_default_context(cafile=self.bus.ours.cert)
@@ -280,13 +332,17 @@ class Transport(unittest.TestCase):
     @staticmethod
     def header_2(address, client_tlv=b""):
         addresses = socket.inet_aton(address) + socket.inet_aton("127.0.0.1") + struct.pack("!HH", 4660, 1883)
-        return b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack("!H", len(addresses + client_tlv)) + addresses + client_tlv
+        return SIGNATURE + b"\x21\x11" + struct.pack("!H", len(addresses + client_tlv)) + addresses + client_tlv
 
     def test_a_proxy_says_who_the_client_is(self):
         for header, address in ((b"PROXY TCP4 192.0.2.41 127.0.0.1 4660 1883\r\n", "192.0.2.41"),
                                 (b"PROXY TCP6 2001:db8::42 ::1 4660 1883\r\n", "2001:db8::42"),
                                 (self.header_2("192.0.2.43"), "192.0.2.43"),
-                                (b"PROXY UNKNOWN\r\n", "127.0.0.1")):
+                                (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+                                (SIGNATURE + b"\x20\x00\0\0", "127.0.0.1"),  # LOCAL.
+                                (SIGNATURE + b"\x20\x11\0\3abc", "127.0.0.1"),
+                                (SIGNATURE + b"\x21\x71\0\3abc", "127.0.0.1"),  # No family that is known.
+                                (self.header_2("192.0.2.45", b"\xee\0\1x"), "192.0.2.45")):
             with self.raw(self.bus.ports["proxy"]) as connection:
                 connection.sendall(header + CONNECT)
                 self.assertEqual(self.answer(connection), CONNACK)
@@ -311,17 +367,43 @@ class Transport(unittest.TestCase):
             connection.sendall(b"PROXY TCP4")  # And no more.
             self.refuses(connection)
 
+    def test_proxy_headers_that_are_wrong(self):
+        """Bad inputs, row 46: closed, and what comes behind them is not read."""
+        v4 = self.header_2("192.0.2.46")[16:]
+        wrong = [SIGNATURE + head + rest for head, rest in (
+            (b"\x11\x11\0\x0c", v4), (b"\x22\x11\0\x0c", v4),  # Neither a version nor a command.
+            (b"\x21\x11\0\x0b", v4[:11]), (b"\x21\x21\0\x0c", v4), (b"\x21\x11\0\0", b""),  # Shorter than its addresses.
+            (b"\x21\x11\xff\xff", v4 * 6_000),
+            (b"\x21\x11\0\x0f", v4 + b"\4\0\5"), (b"\x21\x11\0\x0d", v4 + b"\4"), (b"\x21\x11\0\x10", v4 + b"\x20\0\1\1"))]
+        wrong += [line + b"\r\n" for line in (b"PROXY TCP4 ::1 ::1 1 1", b"PROXY TCP5 192.0.2.1 192.0.2.1 1 1", b"PROXY ",
+                                               b"PROXY TCP4 192.0.2.1 192.0.2.1 65536 1", b"PROXY TCP4 " + b"9" * 200)]
+        for name in ("proxy", "proxy-any", "proxy-tls"):
+            for header in wrong:
+                with self.subTest(name=name, header=header[:24]), self.raw(self.bus.ports[name]) as connection:
+                    try:
+                        connection.sendall(header + CONNECT)
+                    except ConnectionError:
+                        continue  # It has read enough.
+                    self.refuses(connection)
+            whole = self.header_2("192.0.2.47", b"\xee\0\1x")
+            halves = [self.raw(self.bus.ports[name]) for _ in whole]
+            for cut, connection in enumerate(halves):
+                connection.sendall(whole[:cut])
+            for connection in halves[::2]:
+                connection.close()
+            for connection in halves[1::2]:  # What does not come in time.
+                self.refuses(connection)
+                connection.close()
+        with self.raw(self.bus.ports["proxy-any"]) as connection:
+            connection.sendall(self.header_2("192.0.2.48"))
+            self.speaks_websocket(connection)
+        self.bus.awaits(r"client_connected.*address=.?192\.0\.2\.48")
+        self.assertNotRegex(self.bus.said(), r"address=.?192\.0\.2\.4[67]")
+
     def test_forwarded_addresses_are_believed_from_proxies_alone(self):
         for source, address in (("127.0.0.1", "192.0.2.51"), ("127.0.0.2", "127.0.0.2")):
             with self.raw(self.bus.http, source=source) as connection:
-                connection.sendall(b"GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                                   b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-                                   b"Sec-WebSocket-Protocol: mqtt\r\nX-Forwarded-For: 10.9.8.7, 192.0.2.51\r\n\r\n")
-                head = b""
-                while not head.endswith(b"\r\n\r\n"):
-                    head += connection.recv(1)
-                connection.sendall(b"\x82\x8f\0\0\0\0" + CONNECT)
-                self.assertEqual(self.answer(connection, 6), b"\x82\x04" + CONNACK)
+                self.speaks_websocket(connection, b"X-Forwarded-For: 10.9.8.7, 192.0.2.51\r\n")
             self.bus.awaits(rf"client_connected.*address=.?{re.escape(address)}")
 
     # The operator.
