@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`firehose serve` for tests with real clients: free loopback ports, a data folder of its own, everybody may do everything."""
+"""`firehose serve` for tests with real clients: free loopback ports, a data folder of its own, everybody may do everything
+(as `someone` with the password `secret`)."""
 import pathlib
 import re
 import shutil
@@ -19,7 +20,9 @@ class Bus:
 
     def __init__(self, program):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="firehose-integration-"))
-        (self.folder / "acl").write_text("topic readwrite #\ntopic read $SYS/#\n")
+        (self.folder / "acl").write_text("topic readwrite #\ntopic read $SYS/#\nuser someone\ntopic readwrite #\n")
+        subprocess.run([program, "passwd", self.folder / "users", "someone"], input="secret\n", text=True, check=True,
+                       capture_output=True)
         authority = Authority(self.folder, "authority")
         self.ca, self.server = authority.cert, authority.issue("server", ("localhost", "127.0.0.1"))
         self.client = authority.issue("someone")
@@ -37,7 +40,8 @@ class Bus:
 
     def settings(self):
         text = (f'data = "{self.folder}/var"\n[listen]\nmqtt = ["127.0.0.1:0"]\nhttp = ["127.0.0.1:0"]\n'
-                f'[auth]\nacl_file = "{self.folder}/acl"\n[session]\nanonymous = "standard"\n[sys]\ninterval = "1 s"\n'
+                f'[auth]\nacl_file = "{self.folder}/acl"\n'
+                f'password_file = "{self.folder}/users"\n[session]\nanonymous = "standard"\n[sys]\ninterval = "1 s"\n'
                 f'[share]\nanonymous = true\n[[listener]]\nname = "unix"\npath = "{self.socket}"\n')
         tls = f'host = "127.0.0.1"\nport = 0\ncert_file = "{self.server[0]}"\nkey_file = "{self.server[1]}"\n'
         for name, more in (("tls", ""), ("wss", 'speaks = "http"\n'), ("strict", f'ca_file = "{self.ca}"\nrequire_certificate = true\n')):
