@@ -199,6 +199,34 @@ TEST(Shared, WhatAMemberCannotTakeWaitsForItAcrossItsAbsence) {
     EXPECT_THAT(returns(back, "a").take_payloads(), ElementsAre("1", "3", "5"));
 }
 
+TEST(Shared, NothingComesBeforeAConnackThatWaitsForItsRecord) {  // [MQTT-3.2.0-1]
+    Bus bus{std::make_shared<Premises>(), open_settings()};
+    {
+        Peer a{bus, Version::v5};
+        returns(a, "a").subscribes("$share/g/t", Qos::at_least_once);
+        publish(bus, 1, 1);
+        a.vanishes();  // 1 is in flight.
+    }
+    bus.is_writing = false;
+    publish(bus, 2, 2);
+    Peer back{bus, Version::v5};
+    ByteBuffer connect;
+    mqtt::encode(mqtt::Connect{.version = Version::v5,
+                               .clean_start = false,
+                               .client_id = "a",
+                               .session_expiry_s = 1'000},
+                 connect);
+    back.wire().handler->on_bytes(connect);
+    while (bus.log.write_step()) continue;  // 2 is durable; what CONNECT records is not there yet.
+    bus.turn();
+    EXPECT_THAT(back.take(), IsEmpty());
+    bus.is_writing = true;
+    bus.turn();
+    EXPECT_THAT(back.take(),
+                ElementsAre(PacketType::connack, PacketType::publish, PacketType::publish));
+    EXPECT_THAT(back.take_payloads(), ElementsAre("1", "2"));
+}
+
 TEST(Shared, AnExpiredSessionsDueGoesToTheRest) {
     Bus bus{open_settings()};
     Peer a{bus, Version::v5};

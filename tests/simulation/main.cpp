@@ -44,27 +44,24 @@ struct Arguments {
     bool is_demanding = false;
     bool is_verbose = false;
     bool goes_on = false;  // After a seed that failed.
-    bool has_crews = false;
 };
 
 constexpr std::string_view kUsage =
     "usage: simulation [--seed N] [--seeds K] [--steps M] [--jobs J] [--log FILE] [--demand]\n"
-    "                  [--all] [--crews] [--verbose] [--break drop|twice|swap|retained|\n"
+    "                  [--all] [--verbose] [--break drop|twice|swap|retained|\n"
     "                                       no-fsync|early-ack|cursor|seq-twice|pubrel]\n"
     "  --jobs    processes that share the seeds\n"
     "  --all     goes on after a seed that failed\n"
-    "  --crews   with members of shared subscriptions (README.md, **Weak**)\n"
     "  --log     a line on what was run and found is appended to the file\n"
     "  --demand  everything that is counted must have happened\n";
 
 [[nodiscard]] bool read_arguments(int count, char** words, Arguments& out) {
     for (int i = 1; i < count; ++i) {
         const std::string_view word = words[i];
-        if (word == "--verbose" || word == "--demand" || word == "--all" || word == "--crews") {
+        if (word == "--verbose" || word == "--demand" || word == "--all") {
             out.is_verbose |= word == "--verbose";
             out.is_demanding |= word == "--demand";
             out.goes_on |= word == "--all";
-            out.has_crews |= word == "--crews";
             continue;
         }
         if (i + 1 == count) return false;
@@ -95,15 +92,12 @@ constexpr std::string_view kUsage =
     bool is_kept = true;
     for (std::uint64_t i = first; i < arguments.seeds; i += arguments.jobs) {
         seed_at_work = arguments.seed + i;
-        World world{{.seed = seed_at_work,
-                     .broken = arguments.broken,
-                     .is_verbose = arguments.is_verbose,
-                     .has_crews = arguments.has_crews}};
+        World world{
+            {.seed = seed_at_work, .broken = arguments.broken, .is_verbose = arguments.is_verbose}};
         if (const auto problem = world.run(arguments.steps)) {
             std::cerr << "simulation: seed " << seed_at_work << ": " << *problem
                       << "\nagain: simulation --seed " << seed_at_work << " --steps "
-                      << arguments.steps << (arguments.has_crews ? " --crews" : "")
-                      << " --verbose\n";
+                      << arguments.steps << " --verbose\n";
             is_kept = false;
             if (!arguments.goes_on) return false;
             continue;
@@ -191,7 +185,6 @@ int main(int count, char** words) {
     for (std::size_t i = 0; i < kCountedCount && arguments.is_demanding; ++i) {
         const auto what = static_cast<Counted>(i);
         if (sum.figures[what] != 0) continue;
-        if (what == Counted::shared_deliveries && !arguments.has_crews) continue;
         std::cerr << "simulation: never tried: " << name(what) << "\n";
         is_kept = false;
     }

@@ -172,7 +172,7 @@ void World::hire() {
         add(std::make_unique<Mortal>(
             stage_, SimClient::Options{.name = "mortal", .client = named(random_, "mortal", 0)}));
     }
-    if (options_.has_crews && random_.chance(50)) hire_crew();
+    if (random_.chance(50)) hire_crew();
 }
 
 void World::hire_crew() {

@@ -24,9 +24,9 @@
 ///     if (auto problem = world.run(5'000)) report(*problem);
 ///
 /// The cast: two publishers and two readers with sessions, a reader whose session expires, an
-/// anonymous watcher at QoS 0, and one who leaves wills. All of them are disconnected at random.
-/// Then nothing breaks any more, and once everything has settled the oracle (message_log.h,
-/// truth.h, and each actor) must be content.
+/// anonymous watcher at QoS 0, one who leaves wills, and members of a shared subscription. All of
+/// them are disconnected at random. Then nothing breaks any more, and once everything has settled
+/// the oracle (message_log.h, truth.h, and each actor) must be content.
 /// Threads: one. The same seed does the same on every run.
 namespace firehose::simulation {
 
@@ -34,7 +34,6 @@ struct WorldOptions {
     std::uint64_t seed = 1;
     Break broken = Break::nothing;
     bool is_verbose = false;
-    bool has_crews = false;  // Members of shared subscriptions.
 };
 
 class World {
