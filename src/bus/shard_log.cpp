@@ -62,8 +62,9 @@ void Shard::hear_outcomes() {
                 break;
             case log::Outcome::Kind::refused: {  // This one alone.
                 const auto ticket_of = [](const auto& awaited) { return awaited.first; };
-                const auto [begin, end] =
-                    std::ranges::equal_range(awaiting_, outcome.ticket, {}, ticket_of);
+                const auto begin =
+                    std::ranges::lower_bound(awaiting_, outcome.ticket, {}, ticket_of);
+                const auto end = std::ranges::upper_bound(awaiting_, outcome.ticket, {}, ticket_of);
                 const std::vector<std::pair<log::Ticket, PublisherId>> awaited{begin, end};
                 awaiting_.erase(begin, end);
                 for (const auto& [ticket, session] : awaited) hear(outcome, session);

@@ -15,10 +15,8 @@ using Number = MosquittoNumber;
 using Text = MosquittoText;
 using Words = MosquittoWords;
 using Anything = MosquittoAnything;
-constexpr auto kGlobal = MosquittoScope::global;
 constexpr auto kListener = MosquittoScope::listener;
 constexpr auto kSecurity = MosquittoScope::security;
-constexpr auto kTaken = MosquittoFate::taken;
 constexpr auto kNoted = MosquittoFate::noted;
 constexpr auto kRefused = MosquittoFate::refused;
 
