@@ -49,6 +49,7 @@ struct Arguments {
 constexpr std::string_view kUsage =
     "usage: simulation [--seed N] [--seeds K] [--steps M] [--jobs J] [--log FILE] [--demand]\n"
     "                  [--all] [--verbose] [--break drop|twice|swap|retained|\n"
+    "                                       share-drop|share-twice|\n"
     "                                       no-fsync|early-ack|cursor|seq-twice|pubrel]\n"
     "  --jobs    processes that share the seeds\n"
     "  --all     goes on after a seed that failed\n"

@@ -14,6 +14,8 @@ std::optional<Break> break_named(std::string_view name) {
         {"twice", Break::twice},
         {"swap", Break::swap},
         {"retained", Break::retained},
+        {"share-drop", Break::share_drop},
+        {"share-twice", Break::share_twice},
         {"no-fsync", Break::fsync_skipped},
         {"early-ack", Break::ack_early},
         {"cursor", Break::cursor_off_by_one},

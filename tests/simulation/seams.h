@@ -26,10 +26,12 @@ namespace firehose::simulation {
 enum class Break : std::uint8_t {
     nothing,
     // At the reader.
-    drop,      // It forgets a message.
-    twice,     // It gets one twice at QoS 2.
-    swap,      // It gets two in the wrong order.
-    retained,  // One retained copy is missing.
+    drop,         // It forgets a message.
+    twice,        // It gets one twice at QoS 2.
+    swap,         // It gets two in the wrong order.
+    retained,     // One retained copy is missing.
+    share_drop,   // A member of a shared subscription forgets a message,
+    share_twice,  // or gets one twice at QoS 2.
     // At the seams.
     fsync_skipped,      // The disk says that it synced, and did not.
     ack_early,          // The log says durable when it has only placed.

@@ -2,6 +2,7 @@
 #include "simulation/sharer.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace firehose::simulation {
@@ -25,9 +26,16 @@ void Sharer::on_event(const client::Event& event) {
         if (number == kNobodys || number >= stage_.next_number) {
             return fail("a payload that nobody published");
         }
-        ++crew_->times[number];
+        crew_->times[number] += times(message->qos);
         stage_.figures.add(Counted::shared_deliveries);
     }
+}
+
+int Sharer::times(mqtt::Qos qos) {
+    const bool is_broken =
+        stage_.broken == Break::share_drop || stage_.broken == Break::share_twice;
+    if (!is_broken || qos != mqtt::Qos::exactly_once || std::exchange(is_hit_done_, true)) return 1;
+    return stage_.broken == Break::share_drop ? 0 : 2;
 }
 
 std::optional<std::string> Sharer::waits_for() const {

@@ -36,7 +36,11 @@ public:
     [[nodiscard]] std::optional<std::string> check(const Records& records) override;
 
 private:
+    /// How often this one counts: Break makes that 0 or 2 once.
+    [[nodiscard]] int times(mqtt::Qos qos);
+
     std::shared_ptr<Crew> crew_;
+    bool is_hit_done_ = false;
     bool has_session_ = false;
 };
 
