@@ -32,13 +32,16 @@ Result<bus::Acl, std::string> read_acl(const std::string& path, config::WithoutA
 }  // namespace
 
 Result<AccessFiles::Contents, std::string> AccessFiles::read(
-    const std::vector<config::Listener>& listeners, config::WithoutAclFile without_acl_file) {
+    const std::vector<config::Listener>& listeners, config::WithoutAclFile without_acl_file,
+    const RootFiles& root_files) {
     Contents contents;
     std::set<std::string> bad;
     std::string problems;
     for (const config::Listener& listener : listeners) {
         const std::string& acl_path = listener.acl_file;
-        if (!contents.acls.contains(acl_path) && !bad.contains(acl_path)) {
+        if (root_files.keeps(acl_path)) {
+            contents.kept_acls.insert(acl_path);
+        } else if (!contents.acls.contains(acl_path) && !bad.contains(acl_path)) {
             auto acl = read_acl(acl_path, without_acl_file);
             if (acl) {
                 contents.acls.emplace(acl_path, std::move(*acl));
@@ -49,6 +52,10 @@ Result<AccessFiles::Contents, std::string> AccessFiles::read(
         }
         const std::string& path = listener.password_file;
         if (contents.passwords.contains(path)) continue;
+        if (root_files.keeps(path)) {
+            contents.kept_passwords.insert(path);
+            continue;
+        }
         config::PasswordFile& passwords = contents.passwords[path];
         if (path.empty()) continue;
         auto file = config::PasswordFile::load(path);
@@ -60,6 +67,13 @@ Result<AccessFiles::Contents, std::string> AccessFiles::read(
     }
     if (!problems.empty()) return Failure{problems};
     return contents;
+}
+
+void AccessFiles::fill_kept(Contents& contents) const {
+    for (const std::string& path : contents.kept_acls) contents.acls.emplace(path, acl(path));
+    for (const std::string& path : contents.kept_passwords) {
+        contents.passwords.emplace(path, passwords(path));
+    }
 }
 
 void AccessFiles::replace(Contents&& contents, std::uint64_t generation,

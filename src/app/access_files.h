@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/password_authenticator.h"
+#include "app/root_files.h"
 #include "base/result.h"
 #include "bus/acl.h"
 #include "config/password_file.h"
@@ -29,11 +30,16 @@ public:
     struct Contents {
         std::map<std::string, bus::Acl> acls;
         std::map<std::string, config::PasswordFile> passwords;
+        std::set<std::string> kept_acls;  // Not read: what is held of them stays.
+        std::set<std::string> kept_passwords;
     };
     /// Reads all or nothing; the error lists every problem, one a line.
     [[nodiscard]] static Result<Contents, std::string> read(
         const std::vector<config::Listener>& listeners,
-        config::WithoutAclFile without_acl_file = config::WithoutAclFile::read);
+        config::WithoutAclFile without_acl_file = config::WithoutAclFile::read,
+        const RootFiles& root_files = {});
+    /// Puts what is held where `contents` was to keep it.
+    void fill_kept(Contents& contents) const;
 
     /// Takes it over. Passwords count by it once the checks before are done: `on_replaced` then
     /// runs, on another thread, for each file that was there before; replies have `generation`.

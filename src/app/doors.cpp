@@ -146,16 +146,29 @@ Doors::Door* Doors::find_closed(const std::string& name, const Plan& plan) const
 }
 
 Result<Doors::TlsContexts, std::string> Doors::read_tls(
-    const std::vector<config::Listener>& listeners) {
+    const std::vector<config::Listener>& listeners, const RootFiles& root_files) {
     TlsContexts contexts;
     for (const config::Listener& listener : listeners) {
-        contexts.emplace_back();
+        ReadTls& read = contexts.emplace_back();
         if (!listener.tls.is_on()) continue;
+        read.is_kept = root_files.keeps_tls(listener);
+        if (read.is_kept) continue;
         auto context = load_tls(listener);
         if (!context) return Failure{"listener " + listener.name + ": " + context.error()};
-        contexts.back().emplace(std::move(*context));
+        read.context.emplace(std::move(*context));
     }
     return contexts;
+}
+
+/// What was read for the same files, to the same end.
+std::optional<net::TlsContext> Doors::held_tls(const config::Listener& listener) const {
+    for (const auto* doors : {&doors_, &closed_}) {
+        for (const auto& door : *doors) {
+            if (!door->way || !door->way->tls || door->listener.speaks != listener.speaks) continue;
+            if (door->listener.tls == listener.tls) return door->way->tls->share();
+        }
+    }
+    return std::nullopt;
 }
 
 Result<Doors::Plan, std::string> Doors::plan(const config::Settings& settings, TlsContexts&& tls) {
@@ -163,7 +176,12 @@ Result<Doors::Plan, std::string> Doors::plan(const config::Settings& settings, T
     std::vector<config::Listener> listeners = settings.all_listeners();
     FH_ASSERT(tls.size() == listeners.size());
     for (std::size_t i = 0; i < listeners.size(); ++i) {
-        Plan::Entry entry{.listener = std::move(listeners[i]), .tls = std::move(tls[i])};
+        Plan::Entry entry{.listener = std::move(listeners[i]), .tls = std::move(tls[i].context)};
+        if (tls[i].is_kept && !(entry.tls = held_tls(entry.listener))) {
+            return Failure{"listener " + entry.listener.name +
+                           ": what it says of TLS has changed, and only root may read its files; "
+                           "let process.user read them, or restart"};
+        }
         entry.door = find_open(entry.listener, plan);
         entry.is_open = entry.door != nullptr;
         if (!entry.is_open) {

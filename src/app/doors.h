@@ -9,6 +9,7 @@
 #include "app/access_files.h"
 #include "app/arrivals.h"
 #include "app/http_door.h"
+#include "app/root_files.h"
 #include "app/service_manager.h"
 #include "base/ip_network.h"
 #include "base/result.h"
@@ -67,10 +68,15 @@ public:
         [[nodiscard]] bool has(const Door* door) const;
         std::vector<Entry> entries;
     };
-    /// What TLS of the listeners needs, in their order; nothing for one without. Reads files.
-    using TlsContexts = std::vector<std::optional<net::TlsContext>>;
+    /// What TLS of a listener needs; nothing for one without.
+    struct ReadTls {
+        std::optional<net::TlsContext> context;
+        bool is_kept = false;  // Not read: what serves goes on.
+    };
+    using TlsContexts = std::vector<ReadTls>;  // In the order of the listeners.
+    /// Reads files.
     [[nodiscard]] static Result<TlsContexts, std::string> read_tls(
-        const std::vector<config::Listener>& listeners);
+        const std::vector<config::Listener>& listeners, const RootFiles& root_files = {});
     /// Opens what `settings` name and is not open; `tls` was read for them. The error is a sentence
     /// with its remedy.
     [[nodiscard]] Result<Plan, std::string> plan(const config::Settings& settings,
@@ -105,6 +111,7 @@ public:
 private:
     [[nodiscard]] Door* find_open(const config::Listener& listener, const Plan& plan) const;
     [[nodiscard]] Door* find_closed(const std::string& name, const Plan& plan) const;
+    [[nodiscard]] std::optional<net::TlsContext> held_tls(const config::Listener& listener) const;
     /// `is_only`: there is no other listener, which could do without this one.
     [[nodiscard]] Result<Sockets, std::string> open(Door& door, const config::Listener& listener,
                                                     const config::Settings& settings, bool is_only);

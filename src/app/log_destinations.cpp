@@ -19,6 +19,7 @@
 namespace firehose::app {
 namespace {
 
+constexpr std::string_view kFilePrefix = "file:";
 constexpr int kWaitMaxMs = 100;
 constexpr mode_t kFileMode = S_IRUSR | S_IWUSR | S_IRGRP;
 
@@ -275,7 +276,7 @@ Opened open_one(const std::string& to, const config::LoggingSettings& logging,
         return open_socket(std::make_unique<SyslogLog>(paths.syslog, logging.syslog_facility), to);
     }
     if (to == "topic") return std::unique_ptr<LogDestination>{std::make_unique<TopicLog>(topics)};
-    return open_file(to.substr(std::string_view{"file:"}.size()));
+    return open_file(to.substr(kFilePrefix.size()));
 }
 
 }  // namespace
@@ -293,6 +294,14 @@ Result<LogSetup, std::string> open_log_destinations(const config::LoggingSetting
         setup.destinations.push_back(std::move(*opened));
     }
     return setup;
+}
+
+std::vector<std::string> log_files(const config::LoggingSettings& logging) {
+    std::vector<std::string> files;
+    for (const std::string& to : logging.to) {
+        if (to.starts_with(kFilePrefix)) files.push_back(to.substr(kFilePrefix.size()));
+    }
+    return files;
 }
 
 }  // namespace firehose::app

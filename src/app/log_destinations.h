@@ -33,4 +33,7 @@ using LogTopicSink = std::function<void(std::string topic, std::string text)>;
 [[nodiscard]] Result<LogSetup, std::string> open_log_destinations(
     const config::LoggingSettings& logging, const LogTopicSink& topics, const LogPaths& paths = {});
 
+/// The files among them.
+[[nodiscard]] std::vector<std::string> log_files(const config::LoggingSettings& logging);
+
 }  // namespace firehose::app

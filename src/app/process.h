@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -13,9 +15,12 @@ namespace firehose::app {
 
 /// Started as root: becomes `user`, with that user's groups, and keeps of root's rights only the
 /// one to open ports below 1024. Started as anybody else, or `user` empty: nothing happens.
-/// The data folder is made first, where it is missing, and belongs to `user`.
+/// The data folder is made first, where it is missing, and belongs to `user`. So do log files that
+/// are root's, or are missing where only root can make them: they were written by a broker that
+/// opened them as root, and are opened again at each reload.
 [[nodiscard]] Result<void, std::string> become_user(const std::string& user,
-                                                    const std::string& data_folder);
+                                                    const std::string& data_folder,
+                                                    const std::vector<std::string>& log_files);
 
 /// Writes the process id into a file, and removes it at the end.
 class PidFile {

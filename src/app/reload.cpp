@@ -29,13 +29,11 @@ void Reloader::begin() {
 Result<Prepared, std::string> Reloader::prepare() const {
     auto settings = read_again_();
     if (!settings) return Failure{settings.error()};
-    auto files = AccessFiles::read(settings->all_listeners(), settings->auth.without_acl_file);
+    auto files = OperatorFiles::read(*settings, root_files_);
     if (!files) return Failure{files.error()};
-    auto tls = Doors::read_tls(settings->all_listeners());
-    if (!tls) return Failure{tls.error()};
     auto log = open_log_destinations(settings->logging, &post_log_topic);
     if (!log) return Failure{log.error()};
-    return Prepared{std::move(*settings), std::move(*files), std::move(*tls), std::move(*log)};
+    return Prepared{std::move(*settings), std::move(*files), std::move(*log)};
 }
 
 void Reloader::finish() {

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "app/access_files.h"
 #include "app/doors.h"
+#include "app/operator_files.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "config/settings.h"
@@ -32,14 +32,14 @@ using ReadAgain = std::function<Result<config::Settings, std::string>()>;
 /// What was read and is good.
 struct Prepared {
     config::Settings settings;
-    AccessFiles::Contents files;
-    Doors::TlsContexts tls;
+    OperatorFiles files;
     LogSetup log;
 };
 
 struct ReloadOutcome {
     std::string problem;                     // Empty: it is done.
     std::vector<std::string> needs_restart;  // Keys that were left as they are.
+    std::vector<std::string> kept;           // Files that count as a start as root read them.
 };
 
 class Reloader {
@@ -47,8 +47,11 @@ public:
     using TakeOver = std::function<ReloadOutcome(Prepared&&)>;
     using OnDone = std::function<void(const ReloadOutcome&)>;
 
-    Reloader(net::EventLoop& loop, ReadAgain read_again, TakeOver take_over)
-        : loop_(loop), read_again_(std::move(read_again)), take_over_(std::move(take_over)) {}
+    Reloader(net::EventLoop& loop, ReadAgain read_again, RootFiles root_files, TakeOver take_over)
+        : loop_(loop),
+          read_again_(std::move(read_again)),
+          root_files_(std::move(root_files)),
+          take_over_(std::move(take_over)) {}
     /// Waits for what is being read.
     ~Reloader();
     Reloader(const Reloader&) = delete;
@@ -63,6 +66,7 @@ private:
 
     net::EventLoop& loop_;
     ReadAgain read_again_;
+    const RootFiles root_files_;
     TakeOver take_over_;
     std::atomic<bool> is_ending_{false};
     std::thread reading_;

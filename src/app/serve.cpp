@@ -78,11 +78,22 @@ void block_signals() {
     pthread_sigmask(SIG_BLOCK, &stops, nullptr);
 }
 
+/// A reload is this user's: what it will not be able to read is said while there is time.
+void warn_of(const RootFiles& files, const config::Settings& settings) {
+    for (const std::string& file : files.kept(settings.all_listeners())) {
+        FH_LOG(warn, "only_root_may_read", {"file", file},
+               {"remedy", "a reload keeps what was read; let " + settings.process.user +
+                              " read it, or restart when it has changed"});
+    }
+}
+
 /// What comes before everything else: as whom, and where the log goes.
 Result<PidFile, std::string> settle_in(const config::Settings& settings) {
     auto pid_file = PidFile::write(settings.process.pid_file);
     if (!pid_file) return pid_file;
-    if (auto become = become_user(settings.process.user, settings.data); !become) {
+    if (auto become =
+            become_user(settings.process.user, settings.data, log_files(settings.logging));
+        !become) {
         return Failure{become.error()};
     }
     auto log = open_log_destinations(settings.logging, &post_log_topic);
@@ -96,15 +107,24 @@ Result<PidFile, std::string> settle_in(const config::Settings& settings) {
 int serve(const config::Settings& settings, ReadAgain read_again,
           const std::function<void()>& on_ready) {
     block_signals();
+    // As whom it was started: keys are often root's alone.
+    auto files = OperatorFiles::read(settings);
+    if (!files) {
+        std::fprintf(stderr, "firehose serve: %s\n", files.error().c_str());
+        return 1;
+    }
     const auto pid_file = settle_in(settings);
     if (!pid_file) {
         std::fprintf(stderr, "firehose serve: %s\n", pid_file.error().c_str());
         return 1;
     }
+    RootFiles root_files = RootFiles::of(settings.all_listeners());
+    warn_of(root_files, settings);
     ServiceManager manager = ServiceManager::from_environment();
     int exit_code = 0;
     {
-        auto server = Server::start(settings, manager, std::move(read_again));
+        auto server = Server::start(settings, manager, std::move(read_again), std::move(*files),
+                                    std::move(root_files));
         if (server) {
             if (settings.shards > 1) {
                 FH_LOG(warn, "one_shard", {"asked", settings.shards},

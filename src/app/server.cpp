@@ -39,7 +39,9 @@ std::uint64_t heap_bytes() {
 
 Result<std::unique_ptr<Server>, std::string> Server::start(const config::Settings& settings,
                                                            ServiceManager& manager,
-                                                           ReadAgain read_again) {
+                                                           ReadAgain read_again,
+                                                           OperatorFiles&& files,
+                                                           RootFiles root_files) {
     auto opened = open_log(settings);
     if (!opened) return Failure{opened.error()};
     auto loop = net::EventLoop::create(process_clock());
@@ -47,16 +49,15 @@ Result<std::unique_ptr<Server>, std::string> Server::start(const config::Setting
     std::unique_ptr<Server> server{
         new Server{settings, manager, std::move(*loop), std::move(*opened)}};
 
-    auto files = AccessFiles::read(settings.all_listeners(), settings.auth.without_acl_file);
-    if (!files) return Failure{files.error()};
     if (auto watched = server->watch_signals(); !watched) return Failure{watched.error().message};
-    server->reloader_ = std::make_unique<Reloader>(*server->loop_, std::move(read_again),
-                                                   [self = server.get()](Prepared&& prepared) {
-                                                       return self->take_over(std::move(prepared));
-                                                   });
+    server->reloader_ =
+        std::make_unique<Reloader>(*server->loop_, std::move(read_again), std::move(root_files),
+                                   [self = server.get()](Prepared&& prepared) {
+                                       return self->take_over(std::move(prepared));
+                                   });
     server->make_bus();
     if (auto restored = server->restore(); !restored) return Failure{restored.error()};
-    if (auto opened_doors = server->open_doors(std::move(*files)); !opened_doors) {
+    if (auto opened_doors = server->open_doors(std::move(files)); !opened_doors) {
         return Failure{opened_doors.error()};
     }
     if (auto made = server->make_sources(); !made) return Failure{made.error()};
@@ -143,7 +144,7 @@ Result<void, std::string> Server::restore() {
     return {};
 }
 
-Result<void, std::string> Server::open_doors(AccessFiles::Contents&& files) {
+Result<void, std::string> Server::open_doors(OperatorFiles&& files) {
     doors_ = std::make_unique<Doors>(*loop_, *shard_, settings_, access_files_, manager_.sockets(),
                                      addresses_);
     doors_->set_status([this] { return public_status(admin_parts()); });
@@ -156,11 +157,9 @@ Result<void, std::string> Server::open_doors(AccessFiles::Contents&& files) {
         }
     }
     set_hooks();
-    auto tls = Doors::read_tls(settings_.all_listeners());
-    if (!tls) return Failure{tls.error()};
-    auto plan = doors_->plan(settings_, std::move(*tls));
+    auto plan = doors_->plan(settings_, std::move(files.tls));
     if (!plan) return Failure{plan.error()};
-    enter(std::move(*plan), std::move(files));
+    enter(std::move(*plan), std::move(files.access));
     return {};
 }
 

@@ -12,6 +12,7 @@
 #include "app/doors.h"
 #include "app/housekeeper.h"
 #include "app/open_log.h"
+#include "app/operator_files.h"
 #include "app/reload.h"
 #include "app/service_manager.h"
 #include "base/result.h"
@@ -36,9 +37,11 @@ namespace firehose::app {
 
 class Server {
 public:
-    /// Reads the files and opens the ports. The error is a sentence with its remedy.
+    /// Opens the log and the ports. `files` were read for these settings; a reload keeps of them
+    /// what `root_files` names. The error is a sentence with its remedy.
     [[nodiscard]] static Result<std::unique_ptr<Server>, std::string> start(
-        const config::Settings& settings, ServiceManager& manager, ReadAgain read_again);
+        const config::Settings& settings, ServiceManager& manager, ReadAgain read_again,
+        OperatorFiles&& files, RootFiles root_files);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
@@ -59,7 +62,7 @@ private:
     [[nodiscard]] bus::EraseParts erase_parts();
     void checkpoint_at_stop();
     [[nodiscard]] Result<void, net::NetError> watch_signals();
-    [[nodiscard]] Result<void, std::string> open_doors(AccessFiles::Contents&& files);
+    [[nodiscard]] Result<void, std::string> open_doors(OperatorFiles&& files);
     [[nodiscard]] Result<void, std::string> make_sources();
     void set_hooks();
     void tick();

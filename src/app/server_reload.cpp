@@ -13,6 +13,9 @@
 namespace firehose::app {
 namespace {
 
+constexpr const char* kKeptRemedy =
+    "only root may read it; let process.user read it, or restart to have it read";
+
 /// Lines of a problem, or of what a reply says.
 std::vector<std::string> lines_of(const std::string& text) {
     std::vector<std::string> lines;
@@ -31,6 +34,9 @@ void log_outcome(const ReloadOutcome& outcome) {
     for (const std::string& key : outcome.needs_restart) {
         FH_LOG(warn, "needs_a_restart", {"key", key});
     }
+    for (const std::string& file : outcome.kept) {
+        FH_LOG(warn, "file_not_read_again", {"file", file}, {"remedy", kKeptRemedy});
+    }
     if (outcome.problem.empty()) FH_LOG(info, "reloaded");
 }
 
@@ -40,6 +46,9 @@ void answer(const AdminReply& reply, const ReloadOutcome& outcome) {
     }
     std::string text;
     for (const std::string& key : outcome.needs_restart) text += key + " needs a restart\n";
+    for (const std::string& file : outcome.kept) {
+        text += file + " was not read again: " + kKeptRemedy + "\n";
+    }
     reply.respond(200, "text/plain; charset=utf-8", text + "reloaded\n");
 }
 
@@ -64,15 +73,17 @@ ReloadOutcome Server::take_over(Prepared&& prepared) {
     if (is_stopping_) return {.problem = "the bus is stopping"};
     ReloadOutcome outcome;
     outcome.needs_restart = config::keep_until_restart(prepared.settings, settings_);
-    auto plan = doors_->plan(prepared.settings, std::move(prepared.tls));
+    auto plan = doors_->plan(prepared.settings, std::move(prepared.files.tls));
     if (!plan) return {.problem = plan.error()};
+    outcome.kept = std::move(prepared.files.kept);
+    access_files_.fill_kept(prepared.files.access);
     // Nothing fails from here on.
     change_log(std::move(prepared.log));
     shard_->change_access([&] {
         settings_ = std::move(prepared.settings);
         bus_settings_ = bus_settings(settings_);
         addresses_.change(address_limit_settings(settings_));
-        enter(std::move(*plan), std::move(prepared.files));
+        enter(std::move(*plan), std::move(prepared.files.access));
     });
     return outcome;
 }

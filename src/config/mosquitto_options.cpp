@@ -552,7 +552,9 @@ constexpr MosquittoOption kOptions[] = {
     {.name = "user",
      .take = [](Draft& d, const Given& g) { d.settings.process.user = g.text; },
      .doc = "`process.user`, default `mosquitto` (or `nobody` where there is no such user): whom a "
-            "start as root becomes. `root` stays root."},
+            "start as root becomes, after it has read keys, passwords and ACLs, as mosquitto 1 "
+            "did: they may be root's alone. A reload keeps what was read of those, with a warning "
+            "that names the file. `root` stays root."},
     {.name = "websockets_headers_size",
      .kind = Number{.min = 0, .max = 65'535},
      .fate = kNoted,

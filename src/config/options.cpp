@@ -879,9 +879,11 @@ constexpr Option kOptions[] = {
      .max = 255,
      .field = &at<&Settings::process, &ProcessSettings::user>,
      .check = &user_problem,
-     .doc = "Started as root, the program becomes this user before it reads or opens anything but "
-            "its configuration; it keeps the right to open ports below 1024. Empty, or not "
-            "started as root: it stays who it is.",
+     .doc = "Started as root, the program becomes this user once it has read its configuration and "
+            "what that names (keys and certificates, password and ACL files, which may be root's "
+            "alone); it keeps the right to open ports below 1024. Its log files are given to this "
+            "user. A reload keeps what was read of a file that this user may not read, and says "
+            "so. Empty, or not started as root: it stays who it is.",
      .example = "\"firehose\""},
     {.key = "process.pid_file",
      .type = Path{},

@@ -57,6 +57,8 @@ enum class TlsVersion : std::uint8_t { tls_1_2, tls_1_3 };
 struct CertificateFiles {
     std::string cert_file;
     std::string key_file;
+
+    friend bool operator==(const CertificateFiles&, const CertificateFiles&) = default;
 };
 
 /// TLS of one listener; on where it has a certificate.
@@ -77,6 +79,7 @@ struct TlsSettings {
     [[nodiscard]] bool is_on() const noexcept {
         return !cert_file.empty() || !certificates.empty();
     }
+    friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 
 /// One way in: a `[[listener]]`, or one address of ListenSettings.

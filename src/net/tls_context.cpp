@@ -227,6 +227,11 @@ Result<TlsContext, std::string> TlsContext::load(const TlsOptions& options) {
     return TlsContext{std::move(*first)};
 }
 
+TlsContext TlsContext::share() const {
+    SSL_CTX_up_ref(context_.get());
+    return TlsContext{Context{context_.get()}};
+}
+
 SSL* TlsContext::make_server() const {
     return SSL_new(context_.get());
 }

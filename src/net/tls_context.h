@@ -56,6 +56,8 @@ class TlsContext {
 public:
     /// The error is a sentence that names the file and the remedy.
     [[nodiscard]] static Result<TlsContext, std::string> load(const TlsOptions& options);
+    /// The same once more: both hold the keys as they were read.
+    [[nodiscard]] TlsContext share() const;
     /// One more connection's server side; null when memory is short.
     [[nodiscard]] SSL* make_server() const;
 

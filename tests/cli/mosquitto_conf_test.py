@@ -110,8 +110,8 @@ class FirstFirehose(Folder):
         self.file("service.acl", FIRST_ACL)
         subprocess.run([FIREHOSE, "passwd", "-b", str(self.folder / "service.pw"), "service"], input="secret\n",
                        text=True, check=True, capture_output=True)
-        # mosquitto 2 lets nobody in without a password unless it is told. The folder is its starter's only.
-        self.file("conf.d/anonymous.conf", "allow_anonymous true\nuser root\n")
+        # mosquitto 2 lets nobody in without a password unless it is told.
+        self.file("conf.d/anonymous.conf", "allow_anonymous true\n")
         self.conf = self.file("mosquitto.conf", FIRST.format(folder=self.folder, port=self.port, tls_port=self.tls_port,
                                                              websocket_port=websocket_port,
                                                              websocket_tls_port=self.websocket_tls_port))
