@@ -230,6 +230,38 @@ TEST_P(Restart, AWillIsPublishedOnceWhenItsClientStaysAway) {
     EXPECT_THAT(still_hears.take_payloads(), IsEmpty());
 }
 
+// Also where a session's key does not say whose it is: judged when it is published, and again when
+// it is read (check_retain_source).
+TEST_P(Restart, AWillIsJudgedByTheRightsOfItsUser) {
+    settings.keys_by_client_id = true;
+    bus.reset();
+    start();
+    bus->acl = *Acl::parse("user infra\ntopic write will\nuser mallory\ntopic write will\n");
+    const auto leaves_a_will = [this](std::string_view user) {
+        auto peer = std::make_unique<Peer>(*bus, Version::v5);
+        const mqtt::Will will{
+            .topic = "will", .payload = as_bytes(user), .qos = Qos::at_least_once, .retain = true};
+        peer->sends(mqtt::Connect{.version = Version::v5,
+                                  .clean_start = false,
+                                  .client_id = user,
+                                  .will = will,
+                                  .user_name = user,
+                                  .password = as_bytes("right"),
+                                  .session_expiry_s = kExpiry});
+        return peer;
+    };
+    const auto one = leaves_a_will("infra");
+    const auto other = leaves_a_will("mallory");
+    restart();
+    bus->acl = *Acl::parse("topic read #\nuser infra\ntopic readwrite will\n");
+    Peer hears = listener();
+    wait(settings.will_restart_grace + 2s);
+    EXPECT_THAT(hears.take_payloads(), ElementsAre("infra"));
+    Peer later = connect("later", true, 0);
+    later.subscribes("will");
+    EXPECT_THAT(later.take_payloads(), ElementsAre("infra")) << "its author may publish there";
+}
+
 TEST_P(Restart, AWillIsTakenBackByAClientThatComesBackAndByGoodbye) {
     Peer returns{*bus, Version::v5};
     returns.sends(with_will("returns", kExpiry));

@@ -122,7 +122,9 @@ std::vector<ClientSession*> SessionStore::due(MonotonicTime now, std::size_t max
 
 ClientSession& SessionStore::unpack(OfflineSessions::Taken&& taken) {
     session::StoredSession& from = taken.session;
-    Identity who = identity_of(from.key);
+    // Of a key that is a client id alone the will says whose it is.
+    const bool has_author = from.will && !from.will->author.empty();
+    Identity who = identity_of(has_author ? from.will->author : from.key);
     auto session = std::make_unique<ClientSession>(std::move(from.key), std::move(who), owed_refs_);
     session->publisher = from.id;
     for (const session::Subscribed::Entry& entry : from.subscriptions) {

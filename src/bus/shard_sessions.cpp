@@ -66,8 +66,6 @@ bool Shard::may_write(const ClientSession& session, std::string_view topic) cons
     if (session.entrance != nullptr) {
         return session.entrance->acl->may_write(session.identity, topic);
     }
-    // A key that is only a client id does not tell the user either.
-    if (shared_.settings.keys_by_client_id) return true;
     return std::ranges::any_of(entrances_, [&](const auto& entrance) {
         return entrance->acl->may_write(session.identity, topic);
     });
@@ -89,6 +87,9 @@ void Shard::arm_will(ClientSession& session, session::Will&& will) {
     if (message == nullptr) {
         note_will(session);
         return;
+    }
+    if (SessionStore::identity_of(session.key) != session.identity) {
+        session.will.set_author(SessionStore::author_of(session.identity));
     }
     record_will(session);
 }

@@ -188,6 +188,7 @@ void write(const WillArmed& armed, PayloadWriter& out) {
     out.text(will.topic);
     out.blob(will.properties);
     out.blob(will.payload);
+    out.text(will.author);
 }
 
 void read(WillArmed& armed, PayloadReader& in) {
@@ -205,6 +206,7 @@ void read(WillArmed& armed, PayloadReader& in) {
     will.properties.assign(properties.begin(), properties.end());
     const ByteSpan payload = in.blob();
     will.payload.assign(payload.begin(), payload.end());
+    if (!in.is_at_end()) will.author = in.text();  // Older records end here.
 }
 
 void write(const GroupJoined& joined, PayloadWriter& out) {

@@ -53,6 +53,7 @@ std::vector<Control> samples() {
                            .message_expiry_s = 0,
                            .delay_s = 30}},
         WillArmed{.key = "a", .will = {.topic = "t"}},
+        WillArmed{.key = "a", .will = {.topic = "t", .author = std::string("uw\0a", 4)}},
         WillDisarmed{},
         IdsAssigned{.entries = {{.packet_id = 1, .seq = Seq{7}, .shared_filter = "$share/g/t"},
                                 {.packet_id = 2, .seq = Seq{8}},
@@ -86,8 +87,11 @@ TEST(ControlRecord, IsReadBackAsItWasWritten) {
     }
 }
 
-/// Records of the version before had no list of what is of shared subscriptions.
+/// Records of the version before had no list of what is of shared subscriptions, and no author.
 std::size_t size_before(const Control& control, std::size_t size) {
+    if (const auto* armed = std::get_if<WillArmed>(&control)) {
+        return size - 2 - armed->will.author.size();
+    }
     const auto* assigned = std::get_if<IdsAssigned>(&control);
     if (assigned == nullptr) return size;
     size -= 2;

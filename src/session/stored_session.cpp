@@ -26,8 +26,9 @@ constexpr std::size_t kAfterExpiry = 42;
 constexpr std::uint8_t kExpires = 0x01;
 constexpr std::uint8_t kWill = 0x02;
 constexpr std::uint8_t kWillWaits = 0x04;
-constexpr std::uint8_t kShared = 0x08;  // Some of what is in flight is of shared subscriptions.
-constexpr std::uint8_t kSessionFlags = kExpires | kWill | kWillWaits | kShared;
+constexpr std::uint8_t kShared = 0x08;      // Some of what is in flight is of shared subscriptions.
+constexpr std::uint8_t kWillAuthor = 0x10;  // The will says whose it is.
+constexpr std::uint8_t kSessionFlags = kExpires | kWill | kWillWaits | kShared | kWillAuthor;
 
 constexpr std::uint8_t kQosBits = 0x03;
 // Of a subscription's options, as in SUBSCRIBE (MQTT 5.0, 3.8.3.1).
@@ -299,7 +300,8 @@ ByteBuffer StoredSession::pack() const {
     out.number(kVersion);
     out.number(static_cast<std::uint8_t>(
         bit(expires_in_s.has_value(), kExpires) | bit(will.has_value(), kWill) |
-        bit(will && will_in_s.has_value(), kWillWaits) | bit(has_shared, kShared)));
+        bit(will && will_in_s.has_value(), kWillWaits) | bit(has_shared, kShared) |
+        bit(will && !will->author.empty(), kWillAuthor)));
     out.number(static_cast<std::uint64_t>(id));
     FH_ASSERT(packed.size() == kTrueForAt);
     out.number(number(true_for));
@@ -318,6 +320,7 @@ ByteBuffer StoredSession::pack() const {
     if (will) write(*will, out);
     if (will && will_in_s) out.number(*will_in_s);
     if (has_shared) write_shared(in_flight, out);
+    if (will && !will->author.empty()) out.text(will->author);
     log::put(packed.data(), checksum(packed));
     return packed;
 }
@@ -349,6 +352,10 @@ std::optional<StoredSession> StoredSession::unpack(ByteSpan packed) {
     if ((flags & kWill) != 0) session.will = read_will(in);
     if ((flags & kWillWaits) != 0) session.will_in_s = in.number<std::uint32_t>();
     if ((flags & kShared) != 0) read_shared(session.in_flight, in);
+    if ((flags & kWillAuthor) != 0) {
+        if (!session.will) return std::nullopt;
+        session.will->author = in.text();
+    }
     if (!in.is_ok()) return std::nullopt;
     return session;
 }

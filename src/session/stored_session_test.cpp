@@ -47,7 +47,8 @@ StoredSession full() {
                                 .retain = true,
                                 .payload_is_utf8 = true,
                                 .message_expiry_s = 60,
-                                .delay_s = 10},
+                                .delay_s = 10,
+                                .author = std::string("uw\0x", 4)},
             .will_in_s = 4};
 }
 
@@ -68,6 +69,8 @@ TEST(StoredSession, IsTheSameAfterPacking) {
     StoredSession bare = full();
     bare.expires_in_s.reset();
     bare.will_in_s.reset();
+    EXPECT_EQ(StoredSession::unpack(bare.pack()), bare);
+    bare.will->author.clear();
     EXPECT_EQ(StoredSession::unpack(bare.pack()), bare);
     bare.will.reset();
     EXPECT_EQ(StoredSession::unpack(bare.pack()), bare);

@@ -32,6 +32,10 @@ void Will::arm(const mqtt::Will& will) {
                            .delay_s = will.delay_s};
 }
 
+void Will::set_author(std::string author) {
+    if (message_) message_->author = std::move(author);
+}
+
 void Will::restore(WillMessage message, std::optional<MonotonicTime> due) {
     message_ = std::move(message);
     due_ = due;

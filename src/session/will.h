@@ -64,6 +64,8 @@ struct WillMessage {
     bool payload_is_utf8 = false;
     std::optional<std::uint32_t> message_expiry_s;
     std::uint32_t delay_s = 0;
+    /// Whose it is, where the session's key does not say so: bus::SessionStore::author_of.
+    std::string author = {};
 
     friend bool operator==(const WillMessage&, const WillMessage&) = default;
 };
@@ -72,6 +74,8 @@ class Will {
 public:
     /// At CONNECT. Replaces what was armed before.
     void arm(const mqtt::Will& will);
+    /// What is armed is of this author.
+    void set_author(std::string author);
     /// Takes it back: after publishing it [MQTT-3.1.2-10], or because it is not allowed.
     void disarm() noexcept;
 
