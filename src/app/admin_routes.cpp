@@ -126,7 +126,7 @@ void sessions(const AdminParts& parts, const http::HttpRequest& request, const A
     value next = nullptr;
     for (const auto& row : parts.shard.sessions(*after, *limit)) {
         rows.push_back(row_of(row));
-        if (rows.size() == *limit) next = text_of(to_hex(row.key));
+        if (rows.size() == *limit) next = text_of(to_hex(row.place));
     }
     reply.respond(200, kJson,
                   boost::json::serialize(object{{"total", parts.shard.sessions_stored()},

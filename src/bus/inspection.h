@@ -36,9 +36,8 @@ struct ConnectionRow {
     std::uint64_t in_flight = 0;     // Deliveries at QoS 1 and 2 without their acknowledgement.
 };
 
-/// One session that is not packed away.
 struct SessionRow {
-    std::string key;  // For the next page.
+    std::string place;  // For the next page: Shard::sessions.
     std::string client_id;
     std::optional<std::string> user_name;
     bool is_connected = false;

@@ -137,6 +137,18 @@ std::vector<OfflineSessions::Taken> OfflineSessions::take_due(MonotonicTime now,
     return due;
 }
 
+std::vector<OfflineSessions::Seen> OfflineSessions::see(std::size_t place, std::size_t max) const {
+    std::vector<Seen> seen;
+    for (; place < slots_.size() && seen.size() < max; ++place) {
+        const Slot& slot = slots_[place];
+        if (slot.packed == nullptr) continue;
+        auto session = session::StoredSession::unpack(packed(slot));
+        FH_ASSERT(session.has_value());
+        seen.push_back({place, std::move(*session), unless_never(slot.ends_at)});
+    }
+    return seen;
+}
+
 bool OfflineSessions::take_rows(std::size_t max, Seq true_for,
                                 std::vector<ViewStore::SessionRow>& out) {
     while (!dirty_.empty() && max > 0) {

@@ -52,6 +52,16 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return slots_.size() - free_.size(); }
 
+    /// One of them, as an operator sees it, and where it is.
+    struct Seen {
+        std::size_t place = 0;
+        session::StoredSession session;
+        std::optional<MonotonicTime> ends_at;
+    };
+    /// Those at `place` or after it, at most `max`. Places are no order of anything, and are used
+    /// again. Cost: O(sessions), and unpacking those that are returned.
+    [[nodiscard]] std::vector<Seen> see(std::size_t place, std::size_t max) const;
+
     /// Rows of those that changed, at most `max`. False: more are left.
     bool take_rows(std::size_t max, Seq true_for, std::vector<ViewStore::SessionRow>& out);
     /// At or a little below the smallest position that one of them needs.

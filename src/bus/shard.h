@@ -99,8 +99,9 @@ public:
     /// Connections after that one, in the order in which they came; at most `max`.
     /// Cost: O(connections).
     [[nodiscard]] std::vector<ConnectionRow> connections(ConnectionId after, std::size_t max);
-    /// Sessions with a key after that one, in the order of their keys; at most `max`. Those that
-    /// are packed away are counted by `sessions_stored`. Cost: O(sessions).
+    /// Sessions after that place, at most `max`: those that are not packed away, then those that
+    /// are. One that changes between two pages may be in both or in none.
+    /// Cost: O(sessions), little for a packed one that is not in the page.
     [[nodiscard]] std::vector<SessionRow> sessions(const std::string& after, std::size_t max);
     [[nodiscard]] ConnectionCounts connection_counts() const;
     /// Disconnects clients of that id, with 0x98 where they speak MQTT 5. Returns how many.
@@ -288,6 +289,7 @@ private:
     void on_due(ClientSession& session);
     void answer_checkpoint();
     [[nodiscard]] bool can_take_rows() const;
+    [[nodiscard]] std::vector<SessionRow> open_sessions(std::string_view after, std::size_t max);
     [[nodiscard]] session::StoredSession row_of(ClientSession& session);
 
     Shared shared_;

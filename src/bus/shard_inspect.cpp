@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
+#include <tuple>
 
 #include "bus/event_stream.h"
 #include "bus/mqtt_client.h"
@@ -31,6 +33,22 @@ void keep_page(std::vector<Value>& all, std::size_t max) {
         all.resize(max);
     }
     std::sort(all.begin(), all.end());
+}
+
+/// Begins the place of a packed session, its slot; keys begin with a lower-case letter.
+constexpr char kPackedPlace = '#';
+
+std::size_t slot_of(std::string_view digits) {
+    std::size_t slot = 0;
+    std::ignore = std::from_chars(digits.data(), digits.data() + digits.size(), slot);
+    return slot;
+}
+
+std::optional<std::uint64_t> seconds_left(std::optional<MonotonicTime> until, MonotonicTime now) {
+    if (!until) return std::nullopt;
+    const auto left = std::max(*until - now, Microseconds{0});
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(left).count());
 }
 
 }  // namespace
@@ -77,6 +95,29 @@ ConnectionCounts Shard::connection_counts() const {
 }
 
 std::vector<SessionRow> Shard::sessions(const std::string& after, std::size_t max) {
+    std::vector<SessionRow> rows;
+    if (!after.starts_with(kPackedPlace)) rows = open_sessions(after, max);
+    const std::size_t from = after.starts_with(kPackedPlace)
+                                 ? slot_of(std::string_view{after}.substr(1)) + 1
+                                 : std::size_t{0};
+    for (const OfflineSessions::Seen& seen : sessions_.offline().see(from, max - rows.size())) {
+        const session::StoredSession& session = seen.session;
+        const bool has_author = session.will && !session.will->author.empty();
+        Identity who = SessionStore::identity_of(has_author ? session.will->author : session.key);
+        rows.push_back({.place = kPackedPlace + std::to_string(seen.place),
+                        .client_id = std::move(who.client_id),
+                        .user_name = std::move(who.user_name),
+                        .is_durable = session.expiry_s != 0,
+                        .expires_in_s = seconds_left(seen.ends_at, now_),
+                        .subscriptions = session.subscriptions.size(),
+                        .in_flight = session.in_flight.size(),
+                        .cursor = session.cursor});
+    }
+    return rows;
+}
+
+/// Those that are not packed, by key.
+std::vector<SessionRow> Shard::open_sessions(std::string_view after, std::size_t max) {
     std::vector<std::string_view> keys;
     sessions_.for_each([&](const ClientSession& session) {
         if (session.key > after) keys.push_back(session.key);
@@ -85,23 +126,18 @@ std::vector<SessionRow> Shard::sessions(const std::string& after, std::size_t ma
     std::vector<SessionRow> rows;
     sessions_.for_each([&](const ClientSession& session) {
         if (!std::binary_search(keys.begin(), keys.end(), std::string_view{session.key})) return;
-        SessionRow row{
-            .key = session.key,
-            .client_id = session.identity.client_id,
-            .user_name = session.identity.user_name,
-            .is_connected = session.client != nullptr,
-            .is_durable = session.is_durable(),
-            .subscriptions = session.subscriptions.size(),
-            .in_flight = session.outbound.in_flight().size(),
-            .cursor = session.client != nullptr ? session.client->cursor() : session.cursor};
-        if (session.ends_at) {
-            const auto left = std::max(*session.ends_at - now_, Microseconds{0});
-            row.expires_in_s = static_cast<std::uint64_t>(
-                std::chrono::duration_cast<std::chrono::seconds>(left).count());
-        }
-        rows.push_back(std::move(row));
+        rows.push_back(
+            {.place = session.key,
+             .client_id = session.identity.client_id,
+             .user_name = session.identity.user_name,
+             .is_connected = session.client != nullptr,
+             .is_durable = session.is_durable(),
+             .expires_in_s = seconds_left(session.ends_at, now_),
+             .subscriptions = session.subscriptions.size(),
+             .in_flight = session.outbound.in_flight().size(),
+             .cursor = session.client != nullptr ? session.client->cursor() : session.cursor});
     });
-    std::ranges::sort(rows, {}, &SessionRow::key);
+    std::ranges::sort(rows, {}, &SessionRow::place);
     return rows;
 }
 

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "bus/bus_test_support.h"
 
 namespace firehose::bus {
@@ -302,12 +304,53 @@ TEST_F(Operator, SeesSessionsWithAndWithoutAConnection) {
     two.connects("brief");
     const auto rows = bus->shard.sessions("", 10);
     ASSERT_EQ(rows.size(), 2U);
-    EXPECT_EQ(bus->shard.sessions(rows[0].key, 10).size(), 1U);
-    EXPECT_EQ(bus->shard.sessions("", 1)[0].key, rows[0].key);
+    EXPECT_EQ(bus->shard.sessions(rows[0].place, 10).size(), 1U);
+    EXPECT_EQ(bus->shard.sessions("", 1)[0].place, rows[0].place);
     for (const SessionRow& row : rows) {
         EXPECT_EQ(row.is_durable, row.client_id == "kept");
         EXPECT_TRUE(row.is_connected);
     }
+}
+
+// Packed ones too: each once, over pages of every size.
+TEST_F(Operator, SeesSessionsOfAbsentClientsInPages) {
+    make({.anonymous_sessions = AnonymousSessions::standard});
+    std::set<std::string> ids;
+    for (int i = 0; i < 7; ++i) {
+        const std::string id = "s" + std::to_string(i);
+        ids.insert(id);
+        Peer peer{*bus, Version::v5};
+        peer.sends(Connect{.version = Version::v5,
+                           .clean_start = false,
+                           .client_id = id,
+                           .user_name = "w",
+                           .password = as_bytes(std::string_view{"right"}),
+                           .session_expiry_s = 3'600});
+        peer.subscribes("a", Qos::at_least_once);
+        peer.vanishes();
+    }
+    Peer here{*bus, Version::v5};
+    here.connects("here", false, 3'600);
+    ids.insert("here");
+    for (std::size_t limit = 1; limit <= 9; ++limit) {
+        SCOPED_TRACE(limit);
+        std::multiset<std::string> seen;
+        std::string after;
+        for (auto rows = bus->shard.sessions("", limit); !rows.empty();
+             rows = bus->shard.sessions(after, limit)) {
+            for (const SessionRow& row : rows) {
+                seen.insert(row.client_id);
+                EXPECT_EQ(row.is_connected, row.client_id == "here");
+                if (row.is_connected) continue;
+                EXPECT_EQ(row.user_name, "w");
+                EXPECT_EQ(row.expires_in_s, 3'600U);
+                EXPECT_EQ(row.subscriptions, 1U);
+            }
+            after = rows.back().place;
+        }
+        EXPECT_THAT(seen, ::testing::ElementsAreArray(ids));
+    }
+    EXPECT_EQ(bus->shard.sessions_stored(), ids.size());
 }
 
 TEST_F(Operator, DisconnectsAClientByItsId) {

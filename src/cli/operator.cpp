@@ -135,7 +135,8 @@ void add_operator_commands(CLI::App& program, int& exit_code) {
         command->callback([=, &exit_code] { exit_code = list(name, *flags, columns); });
     };
     add_list("connections", "Lists who is connected to a running bus", kConnections);
-    add_list("sessions", "Lists the sessions of a running bus that are not packed away", kSessions);
+    add_list("sessions", "Lists the sessions of a running bus, those of absent clients too",
+             kSessions);
 
     CLI::App* disconnect =
         add(program, "disconnect", "Disconnects a client of a running bus", flags);
