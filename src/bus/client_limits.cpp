@@ -55,6 +55,26 @@ MqttClient::Flow MqttClient::refuse_subscribe(const mqtt::Subscribe& subscribe, 
     return Flow::next;
 }
 
+/// Takes an UNSUBSCRIBE from what its address may ask for now. False: it is to be held. No packet
+/// says that there are too many; a SUBSCRIBE costs the bus no more.
+bool MqttClient::is_within_rate() {
+    const Microseconds wait = peer_.lease.take_subscribe(shard_.now());
+    if (wait.count() == 0) return true;
+    held_until_ = shard_.now() + wait;
+    shard_.wake_no_later_than(held_until_);
+    return false;
+}
+
+/// One with more filters than one packet may have: 3.x has no word for it.
+MqttClient::Flow MqttClient::refuse_unsubscribe(const mqtt::Unsubscribe& unsubscribe,
+                                                ReasonCode reason) {
+    if (version_ != mqtt::Version::v5) return disconnect(ReasonCode::quota_exceeded, "");
+    mqtt::Unsuback unsuback{.packet_id = unsubscribe.packet_id};
+    unsuback.reasons.assign(unsubscribe.filters.size(), reason);
+    send(unsuback);
+    return Flow::next;
+}
+
 /// One filter, valid; of a shared subscription what is matched.
 std::optional<ReasonCode> MqttClient::refused_filter(std::string_view filter) {
     const Settings& settings = shard_.settings();

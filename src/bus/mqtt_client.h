@@ -160,6 +160,9 @@ private:
     [[nodiscard]] std::optional<mqtt::ReasonCode> refused_subscribe(
         const mqtt::Subscribe& subscribe);
     [[nodiscard]] Flow refuse_subscribe(const mqtt::Subscribe& subscribe, mqtt::ReasonCode reason);
+    [[nodiscard]] bool is_within_rate();
+    [[nodiscard]] Flow refuse_unsubscribe(const mqtt::Unsubscribe& unsubscribe,
+                                          mqtt::ReasonCode reason);
     [[nodiscard]] std::optional<mqtt::ReasonCode> refused_filter(std::string_view filter);
     [[nodiscard]] std::optional<mqtt::ReasonCode> refused_one_more(std::string_view filter);
     [[nodiscard]] std::optional<mqtt::ReasonCode> refused_topic(std::string_view topic);

@@ -120,15 +120,14 @@ MqttClient::Flow MqttClient::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe
     const bool is_recorded = session_->is_durable();
     if (is_recorded && shard_.is_log_full()) return hold_back(Hold::log);
     if (!shard_.take_subscribe()) return hold_back(Hold::turn);
-    mqtt::Unsuback unsuback{.packet_id = unsubscribe.packet_id};  // [MQTT-3.10.4-4]
-    if (is_recorded && !shard_.takes_durable()) {
-        // Before 5.0 an UNSUBACK cannot refuse.
-        if (version_ != mqtt::Version::v5) return disconnect(mqtt::ReasonCode::quota_exceeded, "");
-        unsuback.reasons.assign(unsubscribe.filters.size(),
-                                mqtt::ReasonCode::implementation_specific_error);
-        send(unsuback);
-        return Flow::next;
+    const bool is_too_long =
+        unsubscribe.filters.size() > shard_.settings().filters_per_subscribe_max;
+    if (is_too_long) shard_.metrics_.limits.filters_per_subscribe.add();
+    if (is_too_long || (is_recorded && !shard_.takes_durable())) {
+        return refuse_unsubscribe(unsubscribe, mqtt::ReasonCode::implementation_specific_error);
     }
+    if (!is_within_rate()) return hold_back(Hold::quota);
+    mqtt::Unsuback unsuback{.packet_id = unsubscribe.packet_id};  // [MQTT-3.10.4-4]
     shard_.settle();
     leave_index();
     session::Unsubscribed gone;

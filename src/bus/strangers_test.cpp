@@ -92,6 +92,39 @@ TEST_F(Strangers, ASubscribeBeyondTheRateIsRefusedAndTheClientStays) {
     EXPECT_THAT(peer.suback_reasons, ElementsAre(ReasonCode{0}));
 }
 
+// No packet could refuse it: it waits, with what follows it.
+TEST_F(Strangers, AnUnsubscribeBeyondTheRateWaits) {
+    make({}, {.subscribes = {1, 2}});
+    Peer peer = from("192.0.2.1");
+    peer.connects("a").take();
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        peer.sends(mqtt::Unsubscribe{.packet_id = id, .filters = {"a"}});
+    }
+    peer.sends_bytes(std::string("\xc0\x00", 2));  // PINGREQ.
+    EXPECT_THAT(peer.take(), ElementsAre(PacketType::unsuback, PacketType::unsuback));
+    EXPECT_EQ(addresses->metrics().subscribes_refused.value(), 1U);
+    Peer other = from("192.0.2.2");
+    other.connects("b").take();
+    other.sends(mqtt::Unsubscribe{.packet_id = 1, .filters = {"a"}});
+    EXPECT_THAT(other.take(), ElementsAre(PacketType::unsuback)) << "it waits for nobody";
+    bus->advance(2s);
+    EXPECT_THAT(peer.take(), ElementsAre(PacketType::unsuback, PacketType::pingresp));
+}
+
+TEST_F(Strangers, AnUnsubscribeWithTooManyFiltersIsRefusedWhole) {
+    make({.filters_per_subscribe_max = 2});
+    Peer peer{*bus, Version::v5};
+    peer.connects("a").subscribes("a").take();
+    peer.sends(mqtt::Unsubscribe{.packet_id = 2, .filters = {"a", "b", "c"}});
+    EXPECT_THAT(peer.take(), ElementsAre(PacketType::unsuback));
+    EXPECT_EQ(met().filters_per_subscribe.value(), 1U);
+    peer.publishes("a", "still subscribed");
+    EXPECT_THAT(peer.take_payloads(), ElementsAre("still subscribed"));
+    Peer older{*bus, Version::v311};
+    older.connects("b").sends(mqtt::Unsubscribe{.packet_id = 2, .filters = {"a", "b", "c"}});
+    EXPECT_TRUE(older.wire().is_shut_down) << "3.1.1 has no word for it";
+}
+
 TEST_F(Strangers, NamesAreRefusedWhenTheyAreTooLong) {
     struct Row {
         std::string id, user;

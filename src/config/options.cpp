@@ -418,8 +418,8 @@ constexpr Option kOptions[] = {
      .reload = Reload::live,
      .field =
          &at<&Settings::limits, &LimitSettings::address, &AddressLimitSettings::subscribes_per_s>,
-     .doc = "SUBSCRIBEs and event streams a second from there; more are refused with 0x97, or 429. "
-            "0: no limit."},
+     .doc = "SUBSCRIBEs, UNSUBSCRIBEs and event streams a second from there; more are refused with "
+            "0x97, or 429, and an UNSUBSCRIBE, which cannot be refused so, waits. 0: no limit."},
     {.key = "limits.address.subscribes_burst",
      .type = Count{},
      .value = 500,
