@@ -219,6 +219,7 @@ void add_operator_routes(const AdminParts& parts, AdminDoor::Routes& routes) {
                                           .log = at.log.metrics(),
                                           .retained = at.retained,
                                           .addresses = at.addresses,
+                                          .arrivals = at.arrivals,
                                           .source = at.source,
                                           .uptime = at.loop.now() - at.started_at}));
           });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/admin_door.h"
+#include "app/arrivals.h"
 #include "bus/address_limits.h"
 #include "bus/retained_view.h"
 #include "bus/shard.h"
@@ -27,6 +28,7 @@ struct AdminParts {
     const log::SegmentLog& log;
     const bus::RetainedView& retained;
     const bus::AddressLimits& addresses;
+    const ArrivalMetrics& arrivals;
     const source::SourceMetrics& source;
     net::EventLoop& loop;
     MonotonicTime started_at;

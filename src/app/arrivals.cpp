@@ -26,6 +26,8 @@ public:
 
     [[nodiscard]] MonotonicTime deadline() const noexcept { return deadline_; }
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+    /// Where it counts if its time is over.
+    [[nodiscard]] virtual bus::Counter& late() const noexcept = 0;
 
 protected:
     Arrivals& arrivals_;
@@ -44,11 +46,17 @@ public:
         stream_->set_handler(*this);
     }
     [[nodiscard]] std::string_view name() const noexcept override { return "PROXY header"; }
+    [[nodiscard]] bus::Counter& late() const noexcept override {
+        return arrivals_.metrics_.proxy_headers_late;
+    }
 
     void on_bytes(ByteSpan bytes) override {
         append(arrival_.unread, bytes);
         const auto parsed = net::parse_proxy_header(arrival_.unread, arrival_.way.proxy_protocol);
-        if (!parsed) return arrivals_.drop(*this, name(), parsed.error());
+        if (!parsed) {
+            arrivals_.metrics_.proxy_headers_refused.add();
+            return arrivals_.drop(*this, name(), parsed.error());
+        }
         if (!*parsed) return;
         const net::ProxyHeader& header = **parsed;
         if (header.address) arrival_.peer.address = *header.address;
@@ -82,11 +90,15 @@ public:
         stream_->set_handler(*this);
     }
     [[nodiscard]] std::string_view name() const noexcept override { return "TLS handshake"; }
+    [[nodiscard]] bus::Counter& late() const noexcept override {
+        return arrivals_.metrics_.tls_handshakes_late;
+    }
 
     void on_bytes(ByteSpan) override {}  // Not before the handshake is done, and then not here.
     void on_writable() override {
         arrival_.peer.is_tls = true;
-        if (!name_user()) return arrivals_.drop(*this, name(), "the certificate names nobody");
+        if (!name_user()) return fail("the certificate names nobody");
+        arrivals_.metrics_.tls_handshakes.add();
         const net::Alpn alpn = stream_->alpn();
         arrival_.stream = std::move(stream_);
         if (alpn == net::Alpn::none || arrival_.way.speaks != config::Speaks::any) {
@@ -97,9 +109,13 @@ public:
         }
         arrivals_.end(*this);
     }
-    void on_closed(const std::string& reason) override { arrivals_.drop(*this, name(), reason); }
+    void on_closed(const std::string& reason) override { fail(reason); }
 
 private:
+    void fail(std::string_view reason) {
+        arrivals_.metrics_.tls_handshakes_failed.add();
+        arrivals_.drop(*this, name(), reason);
+    }
     /// False: its certificate has a name that cannot be a user's. Without a certificate it is the
     /// entrance that decides.
     [[nodiscard]] bool name_user() {
@@ -125,6 +141,9 @@ public:
         arrival_.stream->set_handler(*this);
     }
     [[nodiscard]] std::string_view name() const noexcept override { return "first byte"; }
+    [[nodiscard]] bus::Counter& late() const noexcept override {
+        return arrivals_.metrics_.first_bytes_late;
+    }
 
     void on_bytes(ByteSpan bytes) override {
         append(arrival_.unread, bytes);
@@ -134,6 +153,7 @@ public:
     void decide() {
         const std::byte first = arrival_.unread.front();
         if (first != kConnect && !is_method_letter(first)) {
+            arrivals_.metrics_.first_bytes_refused.add();
             return arrivals_.drop(*this, name(), "neither MQTT nor HTTP");
         }
         arrivals_.arrive(std::move(arrival_), first == kConnect ? Protocol::mqtt : Protocol::http);
@@ -175,6 +195,7 @@ void Arrivals::accept(std::unique_ptr<net::TcpStream> stream, Way& way) {
         return begin_tls(std::move(stream), std::move(arrival));
     }
     if (!way.trusts_all_proxies && !trusted_.contains(arrival.peer.address)) {
+        metrics_.proxy_headers_untrusted.add();
         FH_LOG(info, "connection_refused", {"listener", way.entrance.name},
                {"reason", "it does not come from a proxy of net.trusted_proxies"});
         return;
@@ -228,7 +249,11 @@ void Arrivals::on_tick(MonotonicTime now) {
     for (const auto& [key, stage] : stages_) {
         if (now >= stage->deadline()) late.push_back(key);
     }
-    for (Stage* stage : late) drop(*stage, stage->name(), "it took too long");
+    for (Stage* stage : late) {
+        if (!stages_.contains(stage)) continue;
+        stage->late().add();
+        drop(*stage, stage->name(), "it took too long");
+    }
 }
 
 void Arrivals::drop(Stage& stage, std::string_view what, std::string_view reason) {

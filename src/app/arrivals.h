@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "bus/address_limits.h"
 #include "bus/entrance.h"
+#include "bus/metrics.h"
 #include "config/settings.h"
 #include "net/event_loop.h"
 #include "net/proxy_header.h"
@@ -57,6 +58,18 @@ struct ArrivalLimits {
     Microseconds first_byte_time_max{0};
 };
 
+/// What did not arrive. Late ones are counted by the limit that they met.
+struct ArrivalMetrics {
+    bus::Counter proxy_headers_untrusted;  // From an address that may write none.
+    bus::Counter proxy_headers_refused;    // Malformed, or of another version.
+    bus::Counter proxy_headers_late;       // net.proxy_header_timeout
+    bus::Counter tls_handshakes;           // Done.
+    bus::Counter tls_handshakes_failed;
+    bus::Counter tls_handshakes_late;  // tls.handshake_timeout
+    bus::Counter first_bytes_refused;  // Neither MQTT nor HTTP.
+    bus::Counter first_bytes_late;     // limits.connect_timeout
+};
+
 class Arrivals {
 public:
     using OnArrived = std::function<void(bus::Incoming&&, const Way&, Protocol)>;
@@ -77,6 +90,7 @@ public:
     void end_turn();
     void close_all();
     [[nodiscard]] std::size_t size() const noexcept { return stages_.size(); }
+    [[nodiscard]] const ArrivalMetrics& metrics() const noexcept { return metrics_; }
 
 private:
     class Stage;
@@ -106,6 +120,7 @@ private:
     const IpNetworks& trusted_;
     bus::AddressLimits& addresses_;
     ArrivalLimits limits_;
+    ArrivalMetrics metrics_;
     net::HandshakeGate gate_;
     OnArrived on_arrived_;
     std::unordered_map<Stage*, std::unique_ptr<Stage>> stages_;

@@ -98,6 +98,10 @@ public:
     /// Nor do those who are on their way.
     void close_all();
 
+    [[nodiscard]] const ArrivalMetrics& arrival_metrics() const noexcept {
+        return arrivals_.metrics();
+    }
+
     /// Of the listeners that are open, in the order of the settings.
     struct Address {
         std::string name;

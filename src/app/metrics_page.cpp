@@ -70,8 +70,25 @@ void write_messages(PrometheusText& text, const bus::Metrics& m) {
                  m.catch_up_reads.value());
 }
 
-void write_limits(PrometheusText& text, const bus::LimitMetrics& met,
-                  const bus::AddressMetrics& addresses) {
+void write_arrivals(PrometheusText& text, const ArrivalMetrics& m) {
+    text.counter("firehose_proxy_headers_untrusted_total",
+                 "Connections where a PROXY header is due, not from net.trusted_proxies.",
+                 m.proxy_headers_untrusted.value());
+    text.counter("firehose_proxy_headers_refused_total", "PROXY headers that made no sense.",
+                 m.proxy_headers_refused.value());
+    text.counter("firehose_tls_handshakes_total", "TLS handshakes that were done.",
+                 m.tls_handshakes.value());
+    text.counter("firehose_tls_handshakes_failed_total",
+                 "Given up by either side; late ones are in firehose_limit_reached_total.",
+                 m.tls_handshakes_failed.value());
+    text.counter("firehose_first_bytes_refused_total",
+                 "Connections that began with neither MQTT nor HTTP where both are spoken.",
+                 m.first_bytes_refused.value());
+}
+
+void write_limits(PrometheusText& text, const bus::Metrics& all,
+                  const bus::AddressMetrics& addresses, const ArrivalMetrics& arrivals) {
+    const bus::LimitMetrics& met = all.limits;
     text.family("firehose_limit_reached_total", "counter",
                 "How often a limit was met, by its name in the configuration.");
     const auto limit = [&](std::string_view name, const bus::Counter& counter) {
@@ -85,9 +102,11 @@ void write_limits(PrometheusText& text, const bus::LimitMetrics& met,
     limit("limits.address.subscribes_per_s", addresses.subscribes_refused);
     limit("limits.client_id_bytes_max", met.client_id_bytes);
     limit("limits.connect_bytes_max", met.connect_bytes);
-    limit("limits.connect_timeout", met.connect_timeout);
+    text.sample("limit", "limits.connect_timeout",
+                met.connect_timeout.value() + arrivals.first_bytes_late.value());
     limit("limits.connections_max", met.connections);
     limit("limits.filters_per_subscribe_max", met.filters_per_subscribe);
+    limit("limits.input_bytes_max", all.input_excesses);
     limit("limits.packet_bytes_max", met.packet_bytes);
     limit("limits.subscription_bytes_max", met.subscription_bytes);
     limit("limits.subscriptions_max", met.subscriptions);
@@ -95,11 +114,13 @@ void write_limits(PrometheusText& text, const bus::LimitMetrics& met,
     limit("limits.topic_levels_max", met.topic_levels);
     limit("limits.user_name_bytes_max", met.user_name_bytes);
     limit("limits.user_properties_max", met.user_properties);
+    limit("net.proxy_header_timeout", arrivals.proxy_headers_late);
     limit("publish.inflight_max", met.publish_inflight);
     limit("publish.messages_per_s", met.publish_quota);
     limit("publish.stall_max", met.publish_stall);
     limit("retained.bytes_max", met.retained_bytes);
     limit("retained.count_max", met.retained_count);
+    limit("tls.handshake_timeout", arrivals.tls_handshakes_late);
     text.counter("firehose_connections_refused_total", "Closed at once: too many of an address.",
                  addresses.connections_refused.value());
     text.gauge("firehose_addresses", "Addresses that limits remember.",
@@ -190,7 +211,8 @@ std::string metrics_page(const MetricsSources& from) {
                    std::chrono::duration_cast<std::chrono::seconds>(from.uptime).count()));
     write_clients(text, from.shard);
     write_messages(text, from.shard.metrics());
-    write_limits(text, from.shard.metrics().limits, from.addresses.metrics());
+    write_arrivals(text, from.arrivals);
+    write_limits(text, from.shard.metrics(), from.addresses.metrics(), from.arrivals);
     text.gauge("firehose_retained_messages", "Topics with a retained message.",
                from.retained.count());
     text.gauge("firehose_retained_bytes", "Their records.", from.retained.bytes());

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "app/arrivals.h"
 #include "bus/address_limits.h"
 #include "bus/retained_view.h"
 #include "bus/shard.h"
@@ -21,6 +22,7 @@ struct MetricsSources {
     const log::LogMetrics& log;
     const bus::RetainedView& retained;
     const bus::AddressLimits& addresses;
+    const ArrivalMetrics& arrivals;
     const source::SourceMetrics& source;
     Microseconds uptime{0};
 };

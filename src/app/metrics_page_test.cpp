@@ -34,9 +34,11 @@ struct MetricsPage : ::testing::Test {
                              .log = bus.log.metrics(),
                              .retained = bus.retained,
                              .addresses = addresses,
+                             .arrivals = arrivals,
                              .source = source});
     }
     bus::AddressLimits addresses{{}, 1};
+    ArrivalMetrics arrivals;
     source::SourceMetrics source;
     bus::testing::Bus bus{{.client_id_bytes_max = 23}};
 };
@@ -59,6 +61,7 @@ TEST_F(MetricsPage, HasTheseNamesAndNoOthers) {
         "firehose_feed_bytes",
         "firehose_feed_members_fallen_out_total",
         "firehose_feeds",
+        "firehose_first_bytes_refused_total",
         "firehose_keep_alive_timeouts_total",
         "firehose_limit_reached_total",
         "firehose_log_blocks_total",
@@ -83,6 +86,8 @@ TEST_F(MetricsPage, HasTheseNamesAndNoOthers) {
         "firehose_packets_received_total",
         "firehose_packets_sent_total",
         "firehose_protocol_errors_total",
+        "firehose_proxy_headers_refused_total",
+        "firehose_proxy_headers_untrusted_total",
         "firehose_publishes_denied_total",
         "firehose_publishes_dropped_total",
         "firehose_publishes_received_total",
@@ -102,6 +107,8 @@ TEST_F(MetricsPage, HasTheseNamesAndNoOthers) {
         "firehose_source_dropped_total",
         "firehose_source_published_total",
         "firehose_subscriptions",
+        "firehose_tls_handshakes_failed_total",
+        "firehose_tls_handshakes_total",
         "firehose_uptime_seconds",
     };
     std::set<std::string> names;

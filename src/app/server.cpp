@@ -168,6 +168,7 @@ AdminParts Server::admin_parts() {
             .log = log_,
             .retained = retained_,
             .addresses = addresses_,
+            .arrivals = doors_->arrival_metrics(),
             .source = source_metrics_,
             .loop = *loop_,
             .started_at = started_at_};
