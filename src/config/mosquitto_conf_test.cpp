@@ -125,6 +125,15 @@ TEST(MosquittoConf, SecurityIsOfAllListenersOrOfOne) {
                 HasSubstr("m.conf:2: per_listener_settings: comes after options"));
 }
 
+// No publisher that mosquitto took at full speed is slowed, unless the file says so.
+TEST(MosquittoConf, HasNoPublishQuota) {
+    const Settings read = settings("listener 1883\n");
+    EXPECT_EQ(read.publish.messages_per_s, 0U);
+    EXPECT_EQ(read.publish.bytes_per_s, 0U);
+    EXPECT_EQ(settings("firehose_publish.messages_per_s 50\n").publish.messages_per_s, 50U);
+    EXPECT_NE(Settings{}.publish.messages_per_s, 0U);
+}
+
 TEST(MosquittoConf, HasMosquittosDefaults) {
     const Settings read = settings("");
     EXPECT_EQ(read.log.mode, LogMode::memory);

@@ -29,14 +29,16 @@ Such a file stands for mosquitto's habits, where this program's own differ:
 | a session that comes back is given all it missed | its oldest 1000 messages (`session.queued_max`) |
 | sessions expire after at most 7 days | never (`session.expiry_max`) |
 | Receive Maximum 64 | 20 (`session.receive_maximum`) |
+| a user, or an address's anonymous clients, publish 1000 messages and 4 MiB a second | as much as they send (`publish.messages_per_s`, `publish.bytes_per_s`): mosquitto has no such quota, and a publisher that was fast enough must not become slow; `log.unwritten_bytes_max` still holds publishers that are faster than the disk |
+| limits of each address (`limits.address`) | the same: mosquitto has none, and who is no stranger can be named in `firehose_limits.exempt` |
 | the log is on disk | in memory, unless `persistence true` (`log.mode`) |
 | MQTT on port 1883, HTTP on 8080 | what `listener` and `port` say; without them MQTT on 1883 for this machine only, anonymous, and no HTTP |
 
 What stays different: a user name means nothing until its password was checked against a
 `password_file`, so without one every client is anonymous; clients publish nothing below `$`; and
-`-p` counts only if the file has no listener. A start as root becomes `user` before it reads
-passwords, rights, certificates and keys, so that a reload can read them as well: they must be
-readable by that user.
+`-p` counts only if the file has no listener. A start as root reads passwords, rights, certificates
+and keys before it becomes `user`, as mosquitto 1 did (mosquitto 2 does not); a reload is that
+user's, and keeps what was read of a file that only root may read.
 
 A line begins with a name, then a space and the value. `#` as the first character of a line makes it
 a comment. What follows a number or a flag on its line is ignored, as mosquitto does. A name that is

@@ -38,6 +38,8 @@ MosquittoDraft::MosquittoDraft() {
     settings.session.receive_maximum = 20;
     settings.session.inflight_max = 20;
     settings.session.queued_max = 1'000;
+    settings.publish.messages_per_s = 0;  // mosquitto slows nobody.
+    settings.publish.bytes_per_s = 0;
     settings.session.expiry_max = std::chrono::hours{24 * 36'500};
 }
 
