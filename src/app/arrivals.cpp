@@ -189,6 +189,7 @@ void Arrivals::accept(std::unique_ptr<net::TcpStream> stream, Way& way) {
     if (stages_.size() >= limits_.connections_max) return;  // Closes it.
     Arrival arrival{
         .way = way, .peer = {.address = stream->peer_address()}, .stream = {}, .unread = {}};
+    if (!seat(arrival)) return;
     if (way.proxy_protocol == net::ProxyProtocol::off) {
         // Before anything is made for it but its socket.
         if (!admit(arrival.peer)) return;
@@ -201,6 +202,16 @@ void Arrivals::accept(std::unique_ptr<net::TcpStream> stream, Way& way) {
         return;
     }
     make<ProxyStage>(std::move(stream), std::move(arrival));
+}
+
+bool Arrivals::seat(Arrival& arrival) {
+    bus::Entrance& entrance = arrival.way.entrance;
+    const std::size_t most = entrance.connections_max;
+    const bool is_full = most != 0 && entrance.connections >= most;
+    if (is_full) metrics_.listener_full.add();
+    if (is_full && entrance.connections >= most + bus::Place::kToBeTold) return false;
+    arrival.peer.place = bus::Place{entrance.connections, most};
+    return true;
 }
 
 bool Arrivals::admit(bus::Peer& peer) {

@@ -68,6 +68,7 @@ struct ArrivalMetrics {
     bus::Counter tls_handshakes_late;  // tls.handshake_timeout
     bus::Counter first_bytes_refused;  // Neither MQTT nor HTTP.
     bus::Counter first_bytes_late;     // limits.connect_timeout
+    bus::Counter listener_full;        // listener.connections_max; a few were let in to be told.
 };
 
 class Arrivals {
@@ -105,6 +106,8 @@ private:
         ByteBuffer unread;
     };
 
+    /// False: there are too many connections of its listener.
+    [[nodiscard]] bool seat(Arrival& arrival);
     /// False: there are too many connections of its address.
     [[nodiscard]] bool admit(bus::Peer& peer);
     void begin_tls(std::unique_ptr<net::TcpStream> stream, Arrival&& arrival);

@@ -72,6 +72,7 @@ bus::Settings bus_settings(const config::Settings& s) {
         .session_inflight_max = static_cast<std::uint16_t>(s.session.inflight_max),
         .receive_maximum = static_cast<std::uint16_t>(s.session.receive_maximum),
         .topic_alias_maximum = static_cast<std::uint16_t>(s.session.topic_alias_max),
+        .own_topic_alias_max = static_cast<std::uint16_t>(s.session.own_topic_alias_max),
         .keep_alive_max_s = static_cast<std::uint16_t>(seconds(s.keep_alive.max)),
         .session_expiry_max_s = static_cast<std::uint32_t>(seconds(s.session.expiry_max)),
         .sessions_max = s.session.count_max,

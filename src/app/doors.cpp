@@ -65,6 +65,16 @@ std::vector<std::string> hosts_of(const config::Listener& listener) {
     return {};
 }
 
+std::vector<mqtt::Version> versions_of(const config::Listener& listener) {
+    std::vector<mqtt::Version> versions;
+    for (const std::string& version : listener.versions) {
+        versions.push_back(version == "3.1"     ? mqtt::Version::v31
+                           : version == "3.1.1" ? mqtt::Version::v311
+                                                : mqtt::Version::v5);
+    }
+    return versions;
+}
+
 HttpDoor::Options http_options(const config::Settings& settings) {
     return {.limits = {.head_bytes_max = settings.limits.http_head_bytes_max,
                        .head_time_max = settings.limits.http_head_timeout},
@@ -271,6 +281,12 @@ void Doors::serve(Door& door, Plan::Entry& entry, const config::Settings& settin
     entrance.mount_point = listener.mount_point;
     entrance.takes_client_id_from_user_name = listener.use_username_as_client_id;
     entrance.qos_max = static_cast<mqtt::Qos>(listener.qos_max);
+    entrance.topic_alias_max = static_cast<std::uint16_t>(listener.topic_alias_max);
+    entrance.own_topic_alias_max = static_cast<std::uint16_t>(listener.own_topic_alias_max);
+    entrance.versions = versions_of(listener);
+    entrance.allows_empty_client_id = listener.allow_empty_client_id;
+    entrance.auto_id_prefix = listener.auto_id_prefix;
+    entrance.connections_max = listener.connections_max;
 }
 
 /// A copy of the socket that was handed over for it, which stays open for a later reload.

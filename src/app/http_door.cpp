@@ -90,15 +90,20 @@ bool HttpDoor::is_too_much(http::HttpConnection& connection) {
         // A proxy's connection counts as the client's whose request it carries.
         auto forwarded = addresses_.admit(open.client_address, loop_.now());
         if (!forwarded) {
-            connection.refuse(429, "Too many connections from your address.",
-                              {{"Retry-After", "30"}});
+            connection.turn_away(429, "Too many connections from your address.",
+                                 {{"Retry-After", "30"}});
             return true;
         }
         open.peer.lease = std::move(*forwarded);
     }
+    if (open.peer.place.is_over()) {
+        connection.turn_away(503, "Too many connections here.", {{"Retry-After", "30"}});
+        return true;
+    }
     const bus::AddressLease& lease = open.peer.lease;
     if (lease.is_over()) {
-        connection.refuse(429, "Too many connections from your address.", {{"Retry-After", "30"}});
+        connection.turn_away(429, "Too many connections from your address.",
+                             {{"Retry-After", "30"}});
         return true;
     }
     const Microseconds wait = lease.take_request(loop_.now());

@@ -114,6 +114,7 @@ void write_limits(PrometheusText& text, const bus::Metrics& all,
     limit("limits.topic_levels_max", met.topic_levels);
     limit("limits.user_name_bytes_max", met.user_name_bytes);
     limit("limits.user_properties_max", met.user_properties);
+    limit("listener.connections_max", arrivals.listener_full);
     limit("net.proxy_header_timeout", arrivals.proxy_headers_late);
     limit("publish.inflight_max", met.publish_inflight);
     limit("publish.messages_per_s", met.publish_quota);

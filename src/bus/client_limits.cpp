@@ -17,7 +17,7 @@ using mqtt::ReasonCode;
 std::optional<ReasonCode> MqttClient::refused_connect(const mqtt::Connect& connect) {
     const Settings& settings = shard_.settings();
     LimitMetrics& met = shard_.metrics_.limits;
-    if (peer_.lease.is_over()) return ReasonCode::quota_exceeded;
+    if (peer_.lease.is_over() || peer_.place.is_over()) return ReasonCode::quota_exceeded;
     if (peer_.lease.take_connect(shard_.now()).count() > 0) {
         return ReasonCode::connection_rate_exceeded;
     }

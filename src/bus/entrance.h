@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/byte_stream.h"
 #include "base/bytes.h"
@@ -32,6 +36,17 @@ struct Entrance {
     std::string mount_point;
     bool takes_client_id_from_user_name = false;
     mqtt::Qos qos_max = mqtt::Qos::exactly_once;  // Of publishes and deliveries; announced.
+    std::uint16_t topic_alias_max = 65'535;       // If less than the settings'.
+    std::uint16_t own_topic_alias_max = 65'535;   // Likewise.
+    std::vector<mqtt::Version> versions;          // Empty: all.
+    bool allows_empty_client_id = true;           // If the settings do so.
+    std::string auto_id_prefix;                   // Empty: the settings'.
+    std::size_t connections_max = 0;              // 0: any number.
+    std::size_t connections = 0;                  // Now: each holds a Place.
+
+    [[nodiscard]] bool accepts(mqtt::Version version) const {
+        return versions.empty() || std::ranges::find(versions, version) != versions.end();
+    }
 };
 
 /// A stream that was accepted, with what is known of it.

@@ -76,6 +76,65 @@ TEST_F(TwoEntrances, MayTakeUsersFromCertificates) {
     EXPECT_EQ(stranger.connack_reason, ReasonCode::bad_user_name_or_password);
 }
 
+// [MQTT-3.1.2-2], and 3.1.1's return code 1: each version is told in its own words.
+TEST_F(TwoEntrances, MaySpeakSomeVersionsOnly) {
+    struct Row {
+        Version version;
+        std::string refusal;
+    };
+    for (const Row& row :
+         {Row{Version::v31, std::string("\x20\x02\x00\x01", 4)},
+          Row{Version::v311, std::string("\x20\x02\x00\x01", 4)}, Row{Version::v5, ""}}) {
+        SCOPED_TRACE(row.version);
+        inner.versions = {row.version};
+        Peer welcome{bus, row.version, inner};
+        welcome.connects("w").take();
+        EXPECT_EQ(welcome.connack_reason, ReasonCode::success);
+        inner.versions = {row.version == Version::v5 ? Version::v311 : Version::v5};
+        Peer stranger{bus, row.version, inner};
+        stranger.connects("s");
+        if (!row.refusal.empty()) {
+            EXPECT_EQ(stranger.wire().sent, row.refusal);
+        }
+        EXPECT_THAT(stranger.take(), ElementsAre(PacketType::connack));
+        EXPECT_EQ(stranger.connack_reason, ReasonCode::unsupported_protocol_version);
+        EXPECT_TRUE(stranger.wire().is_shut_down);
+    }
+}
+
+TEST_F(TwoEntrances, MayTakeAndGiveFewerTopicAliases) {
+    inner.topic_alias_max = 1;
+    inner.own_topic_alias_max = 0;
+    acl = *Acl::parse("topic readwrite #\n");
+    const auto connects = [&](Peer& peer, std::string_view id) {
+        peer.sends(Connect{.version = Version::v5, .client_id = id, .topic_alias_maximum = 10});
+        peer.subscribes("a", mqtt::Qos::at_least_once).take();
+    };
+    Peer inside{bus, Version::v5, inner};
+    Peer outside{bus, Version::v5};
+    connects(inside, "i");
+    connects(outside, "o");
+    outside.publishes("a", "1", mqtt::Qos::at_least_once, 1);
+    EXPECT_EQ(inside.take_publishes().at(0).topic_alias, std::nullopt);
+    EXPECT_EQ(outside.take_publishes().at(0).topic_alias, 1U);
+    inside.sends(mqtt::Publish{.topic = "b", .topic_alias = 1}).take();
+    EXPECT_EQ(inside.disconnect_reason, std::nullopt);
+    inside.sends(mqtt::Publish{.topic = "b", .topic_alias = 2}).take();
+    EXPECT_EQ(inside.disconnect_reason, ReasonCode::topic_alias_invalid);
+}
+
+TEST_F(TwoEntrances, MayRefuseEmptyClientIdsOrNameThemTheirWay) {
+    inner.auto_id_prefix = "door-";
+    Peer named{bus, Version::v5, inner};
+    named.connects("");
+    ASSERT_EQ(bus.shard.sessions("", 10).size(), 1U);
+    EXPECT_TRUE(bus.shard.sessions("", 10)[0].client_id.starts_with("door-"));
+    inner.allows_empty_client_id = false;
+    Peer refused{bus, Version::v5, inner};
+    refused.connects("").take();
+    EXPECT_EQ(refused.connack_reason, ReasonCode::client_identifier_not_valid);
+}
+
 TEST_F(TwoEntrances, JudgeTheWillsOfTheirClients) {
     Peer reader{bus, Version::v311};
     reader.connects("r").subscribes("will/#");

@@ -151,7 +151,7 @@ TEST(Limits, WhereNothingIsRetainedItIsRefusedAndSaid) {  // [MQTT-3.2.2-13] [MQ
 TEST(Limits, TopicsAreSentByAliasAsFarAsTheClientTakesThem) {
     for (const std::uint16_t takes : {std::uint16_t{0}, std::uint16_t{1}, std::uint16_t{200}}) {
         Settings settings;
-        settings.topic_alias_maximum = 2;
+        settings.own_topic_alias_max = 2;
         Bus bus{settings};
         Peer reader{bus, Version::v5};
         reader.sends(

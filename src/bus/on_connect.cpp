@@ -34,6 +34,10 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     version_ = connect.version;
     encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
 
+    if (!entrance_.accepts(connect.version)) {
+        refuse(mqtt::ReasonCode::unsupported_protocol_version, "MQTT-3.1.2-2");
+        return Flow::stop;
+    }
     if (const auto refused = refused_connect(connect)) {
         refuse(*refused, "");
         return Flow::stop;
@@ -48,7 +52,8 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         .outbound_inflight_max = settings.session_inflight_max,
         .receive_maximum = settings.receive_maximum,
         .v311_inflight_max = settings.publish_inflight_max,
-        .topic_alias_maximum = settings.topic_alias_maximum,
+        .topic_alias_maximum = std::min(settings.topic_alias_maximum, entrance_.topic_alias_max),
+        .outbound_alias_max = std::min(settings.own_topic_alias_max, entrance_.own_topic_alias_max),
         .packet_bytes_max = settings.packet_bytes_max,
         .v31_client_id_max = settings.v31_client_id_max,
         .qos_max = std::min(settings.qos_max, entrance_.qos_max),
@@ -70,10 +75,11 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
         refuse(problem, "");
         return Flow::stop;
     }
-    auto terms =
-        session::agree(connect, limits_,
-                       settings.auto_id_prefix + std::to_string(static_cast<std::uint64_t>(id_)) +
-                           "-" + std::to_string(shard_.wall().since_epoch.count()));
+    auto terms = session::agree(
+        connect, limits_,
+        (entrance_.auto_id_prefix.empty() ? settings.auto_id_prefix : entrance_.auto_id_prefix) +
+            std::to_string(static_cast<std::uint64_t>(id_)) + "-" +
+            std::to_string(shard_.wall().since_epoch.count()));
     if (!terms) {
         const session::ConnectRefusal& refusal = terms.error();
         if (refusal.has_connack) {
@@ -125,7 +131,8 @@ mqtt::ReasonCode MqttClient::client_id_problem(const mqtt::Connect& connect) con
     if (entrance_.takes_client_id_from_user_name && !has_user_name_) {
         return mqtt::ReasonCode::not_authorized;
     }
-    if (connect.client_id.empty() && !settings.allows_empty_client_id) {
+    const bool may_be_empty = settings.allows_empty_client_id && entrance_.allows_empty_client_id;
+    if (connect.client_id.empty() && !may_be_empty) {
         return mqtt::ReasonCode::client_identifier_not_valid;
     }
     if (!connect.client_id.starts_with(settings.client_id_prefix)) {

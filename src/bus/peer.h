@@ -5,6 +5,7 @@
 #include <string>
 
 #include "bus/address_limits.h"
+#include "bus/place.h"
 
 /// Who is at the other end of a connection, as far as the transport knows.
 ///
@@ -20,6 +21,8 @@ struct Peer {
     std::optional<std::string> certificate_user = {};
     /// Its place among the connections of its address, and what it may ask for. Empty: exempt.
     AddressLease lease = {};
+    /// Its place among the connections of its listener.
+    Place place = {};
 };
 
 }  // namespace firehose::bus

@@ -59,6 +59,7 @@ struct Settings {
     std::uint16_t session_inflight_max = 20;           // session.inflight_max, to one client.
     std::uint16_t receive_maximum = 20;                // session.receive_maximum, from one client.
     std::uint16_t topic_alias_maximum = 10;            // session.topic_alias_max
+    std::uint16_t own_topic_alias_max = 10;            // session.own_topic_alias_max
     std::uint16_t keep_alive_max_s = 65'535;           // keep_alive.max
     std::uint32_t session_expiry_max_s = 0xFFFF'FFFF;  // session.expiry_max
     std::size_t sessions_max = 100'000;                // session.count_max, stored ones.

@@ -125,6 +125,26 @@ TEST_F(Strangers, AnUnsubscribeWithTooManyFiltersIsRefusedWhole) {
     EXPECT_TRUE(older.wire().is_shut_down) << "3.1.1 has no word for it";
 }
 
+TEST_F(Strangers, AConnectionBeyondTheBoundOfItsListenerIsToldSo) {
+    make({});
+    std::size_t count = 0;
+    const auto seat = [&] {
+        return firehose::bus::Peer{.address = "192.0.2.1", .place = Place{count, 1}};
+    };
+    Peer first{*bus, Version::v5, seat()};
+    first.connects("a").take();
+    Peer second{*bus, Version::v5, seat()};
+    second.connects("b").take();
+    EXPECT_EQ(first.connack_reason, ReasonCode::success);
+    EXPECT_EQ(second.connack_reason, ReasonCode::quota_exceeded);
+    EXPECT_EQ(count, 2U);
+    first.vanishes();
+    second.vanishes();
+    EXPECT_EQ(count, 0U);
+    Peer third{*bus, Version::v311, seat()};
+    EXPECT_EQ(third.connects("c").wire().sent, std::string("\x20\x02\x00\x00", 4));
+}
+
 TEST_F(Strangers, NamesAreRefusedWhenTheyAreTooLong) {
     struct Row {
         std::string id, user;

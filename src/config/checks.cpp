@@ -52,6 +52,11 @@ std::string name_problem(std::string_view text) {
     return is_word(text) ? "" : "may have only letters, digits, - _ . and no dash first";
 }
 
+std::string version_problem(std::string_view text) {
+    const bool is_one = text == "3.1" || text == "3.1.1" || text == "5.0";
+    return is_one ? "" : "is no version of MQTT; there are 3.1, 3.1.1 and 5.0";
+}
+
 std::string optional_name_problem(std::string_view text) {
     return text.empty() ? "" : name_problem(text);
 }

@@ -21,6 +21,8 @@ namespace firehose::config {
 [[nodiscard]] std::string host_problem(std::string_view text);
 /// The beginning of topics: no wildcard, not below `$`.
 [[nodiscard]] std::string mount_point_problem(std::string_view text);
+/// A version of MQTT.
+[[nodiscard]] std::string version_problem(std::string_view text);
 /// The beginning of client ids: text without control characters.
 [[nodiscard]] std::string client_id_problem(std::string_view text);
 /// An IP address, or a network of them: "10.0.0.0/8".

@@ -125,6 +125,36 @@ TEST(MosquittoConf, SecurityIsOfAllListenersOrOfOne) {
                 HasSubstr("m.conf:2: per_listener_settings: comes after options"));
 }
 
+TEST(MosquittoConf, GivesEachListenerItsOwnBounds) {
+    const Settings read = settings(
+        "per_listener_settings true\nlistener 1\naccept_protocol_versions 4, 5\n"
+        "max_connections 7\nmax_topic_alias 3\nallow_zero_length_clientid false\n"
+        "listener 2\nmax_connections -1\nmax_topic_alias_broker 0\nauto_id_prefix two-\n");
+    ASSERT_THAT(read.listeners, SizeIs(2));
+    const Listener& first = read.listeners[0];
+    const Listener& second = read.listeners[1];
+    EXPECT_THAT(first.versions, ElementsAre("3.1.1", "5.0"));
+    EXPECT_THAT(second.versions, IsEmpty());
+    EXPECT_EQ(first.connections_max, 7U);
+    EXPECT_EQ(second.connections_max, 0U);
+    EXPECT_FALSE(first.allow_empty_client_id);
+    EXPECT_TRUE(second.allow_empty_client_id);
+    EXPECT_EQ(first.auto_id_prefix, "");
+    EXPECT_EQ(second.auto_id_prefix, "two-");
+    // The bound of all is the largest, whoever has less says so.
+    EXPECT_EQ(read.session.topic_alias_max, 10U);
+    EXPECT_EQ(first.topic_alias_max, 3U);
+    EXPECT_EQ(second.topic_alias_max, 65'535U);
+    EXPECT_EQ(read.session.own_topic_alias_max, 10U);
+    EXPECT_EQ(second.own_topic_alias_max, 0U);
+
+    for (const char* bad : {"2", "3,6", "3.1.1", "all", ","}) {
+        EXPECT_THAT(error("listener 1\naccept_protocol_versions " + std::string{bad} + "\n"),
+                    HasSubstr("m.conf:2: accept_protocol_versions: "))
+            << bad;
+    }
+}
+
 // No publisher that mosquitto took at full speed is slowed, unless the file says so.
 TEST(MosquittoConf, HasNoPublishQuota) {
     const Settings read = settings("listener 1883\n");

@@ -142,6 +142,10 @@ void MosquittoDraft::open(const MosquittoListener& from, bool is_local_only) {
         from.security.allow_anonymous.value_or(security.allow_anonymous.value_or(is_local_only));
     to.password_file = from.security.password_file;
     to.acl_file = from.security.acl_file;
+    to.allow_empty_client_id = from.security.allow_empty_id.value_or(true);
+    to.auto_id_prefix = from.security.auto_id_prefix;
+    to.topic_alias_max = from.topic_alias_max;
+    to.own_topic_alias_max = from.own_topic_alias_max;
 }
 
 /// mosquitto's local-only mode: what the file says of the default listener holds for it, and
@@ -162,40 +166,35 @@ void MosquittoDraft::open_local_only(const std::vector<std::uint16_t>& ports) {
     }
 }
 
-/// Options that one listener may say and that hold for all: they must agree.
 void MosquittoDraft::finish_security() {
     settings.auth.password_file = security.password_file;
     settings.auth.acl_file = security.acl_file;
-    std::vector<const MosquittoListener*> all;
-    if (default_listener.line != 0) all.push_back(&default_listener);
-    for (const MosquittoListener& each : listeners) all.push_back(&each);
-
     settings.client_id.allow_empty = security.allow_empty_id.value_or(true);
     if (!security.auto_id_prefix.empty()) settings.client_id.auto_prefix = security.auto_id_prefix;
-    const MosquittoListener* first = nullptr;
-    for (const MosquittoListener* each : all) {
-        const MosquittoSecurity& own = each->security;
-        if (first == nullptr) {
-            first = each;
-            if (own.allow_empty_id) settings.client_id.allow_empty = *own.allow_empty_id;
-            if (!own.auto_id_prefix.empty()) settings.client_id.auto_prefix = own.auto_id_prefix;
-            if (each->topic_alias_max) settings.session.topic_alias_max = *each->topic_alias_max;
-            continue;
+}
+
+/// The bound of all is the largest; a listener says its own where that is less.
+void MosquittoDraft::finish_aliases() {
+    SessionSettings& session = settings.session;
+    session.topic_alias_max = session.own_topic_alias_max = 0;
+    for (const Listener& each : settings.listeners) {
+        session.topic_alias_max = std::max(session.topic_alias_max, each.topic_alias_max);
+        session.own_topic_alias_max =
+            std::max(session.own_topic_alias_max, each.own_topic_alias_max);
+    }
+    const Listener standard;
+    for (Listener& each : settings.listeners) {
+        if (each.topic_alias_max == session.topic_alias_max) {
+            each.topic_alias_max = standard.topic_alias_max;
         }
-        const bool is_same = own.allow_empty_id == first->security.allow_empty_id &&
-                             own.auto_id_prefix == first->security.auto_id_prefix &&
-                             each->topic_alias_max == first->topic_alias_max;
-        if (!is_same) {
-            fail_at(*each,
-                    "differs from another listener in allow_zero_length_clientid, auto_id_prefix "
-                    "or max_topic_alias",
-                    "one value for all listeners");
+        if (each.own_topic_alias_max == session.own_topic_alias_max) {
+            each.own_topic_alias_max = standard.own_topic_alias_max;
         }
     }
 }
 
-void MosquittoDraft::finish(const std::vector<std::uint16_t>& ports) {
-    finish_security();
+/// Makes `settings.listeners`.
+void MosquittoDraft::open_all(const std::vector<std::uint16_t>& ports) {
     const bool has_listener = default_listener.is_open || !listeners.empty();
     if (!has_listener) return open_local_only(ports);
     if (!ports.empty()) {
@@ -210,6 +209,12 @@ void MosquittoDraft::finish(const std::vector<std::uint16_t>& ports) {
                 "below the `listener` that it is about");
     }
     for (const MosquittoListener& each : listeners) open(each, false);
+}
+
+void MosquittoDraft::finish(const std::vector<std::uint16_t>& ports) {
+    finish_security();
+    open_all(ports);
+    finish_aliases();
 }
 
 }  // namespace firehose::config

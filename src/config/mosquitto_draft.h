@@ -36,7 +36,8 @@ struct MosquittoListener {
     std::size_t line = 0;  // Of the option that began it.
     std::string begun_by;  // That option.
     bool is_open = false;  // `listener`, `port` or `bind_address` was given.
-    std::optional<std::uint64_t> topic_alias_max;
+    std::uint64_t topic_alias_max = 10;
+    std::uint64_t own_topic_alias_max = 10;
     Listener settings;  // What needs no second look.
     MosquittoSecurity security;
 };
@@ -80,6 +81,8 @@ struct MosquittoDraft {
 
 private:
     void finish_security();
+    void finish_aliases();
+    void open_all(const std::vector<std::uint16_t>& ports);
     void fail_at(const MosquittoListener& listener, std::string problem, std::string allowed = "");
     void check(const MosquittoListener& listener);
     void open(const MosquittoListener& listener, bool is_local_only);

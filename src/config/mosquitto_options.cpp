@@ -82,6 +82,19 @@ void take_prefix(Draft& draft, MosquittoSecurity& security, std::string_view pre
     security.auto_id_prefix = prefix;
 }
 
+/// "3,4,5": levels of the protocol, as CONNECT writes them. A second line begins anew.
+void take_versions(Draft& draft, std::string_view levels) {
+    std::vector<std::string>& versions = draft.listener().settings.versions;
+    versions.clear();
+    for (const char level : levels) {
+        if (level == ',' || level == ' ' || level == '\t') continue;
+        if (level < '3' || level > '5') return draft.fail("is not understood", "3, 4, 5, or some");
+        const std::string_view version = level == '3' ? "3.1" : level == '4' ? "3.1.1" : "5.0";
+        if (std::ranges::find(versions, version) == versions.end()) versions.emplace_back(version);
+    }
+    if (versions.empty()) draft.fail("names no version", "3, 4, 5, or some");
+}
+
 void take_packet_size(Draft& draft, const Given& given) {
     std::uint64_t& most = draft.settings.limits.packet_bytes_max;
     const auto asked = static_cast<std::uint64_t>(given.number);
@@ -121,8 +134,8 @@ void take_log_dest(Draft& draft, const Given& given) {
 constexpr MosquittoOption kOptions[] = {
     {.name = "accept_protocol_versions",
      .scope = kListener,
-     .fate = kRefused,
-     .doc = "A listener serves MQTT 3.1, 3.1.1 and 5.0; it cannot be told to refuse one."},
+     .take = [](Draft& d, const Given& g) { take_versions(d, g.text); },
+     .doc = "`versions` of the listener: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0, with commas."},
     {.name = "acl_file",
      .scope = kSecurity,
      .take = [](Draft& d, const Given& g) { d.of_security().acl_file = g.text; },
@@ -143,11 +156,11 @@ constexpr MosquittoOption kOptions[] = {
      .scope = kSecurity,
      .kind = Flag{},
      .take = [](Draft& d, const Given& g) { d.of_security().allow_empty_id = g.flag; },
-     .doc = "`client_id.allow_empty`. One value for all listeners."},
+     .doc = "`client_id.allow_empty`, or `allow_empty_client_id` of the listener."},
     {.name = "auto_id_prefix",
      .scope = kSecurity,
      .take = [](Draft& d, const Given& g) { take_prefix(d, d.of_security(), g.text); },
-     .doc = "`client_id.auto_prefix`, at most 50 bytes. One value for all listeners."},
+     .doc = "`client_id.auto_prefix`, or `auto_id_prefix` of the listener, at most 50 bytes."},
     {.name = "autosave_interval",
      .kind = Number{},
      .fate = kNoted,
@@ -307,8 +320,13 @@ constexpr MosquittoOption kOptions[] = {
     {.name = "max_connections",
      .scope = kListener,
      .kind = Number{},
-     .fate = kNoted,
-     .doc = "`firehose_limits.connections_max` bounds the connections of all listeners together."},
+     .take =
+         [](Draft& d, const Given& g) {
+             d.listener().settings.connections_max =
+                 std::min<std::uint64_t>(from_zero(g.number), 1'000'000);
+         },
+     .doc = "`connections_max` of the listener. Below 1: no bound but "
+            "`firehose_limits.connections_max`, of all listeners together."},
     {.name = "max_inflight_bytes",
      .kind = Number{},
      .fate = kNoted,
@@ -351,12 +369,14 @@ constexpr MosquittoOption kOptions[] = {
      .scope = kListener,
      .kind = Number{.min = 0, .max = 65'535},
      .take = [](Draft& d, const Given& g) { d.listener().topic_alias_max = from_zero(g.number); },
-     .doc = "`session.topic_alias_max`, default 10. One value for all listeners."},
+     .doc = "`topic_alias_max` of the listener, default 10."},
     {.name = "max_topic_alias_broker",
      .scope = kListener,
      .kind = Number{.min = 0, .max = 65'535},
-     .fate = kNoted,
-     .doc = "What is sent to clients has whole topics: it is shared among them."},
+     .take = [](Draft& d,
+                const Given& g) { d.listener().own_topic_alias_max = from_zero(g.number); },
+     .doc = "`own_topic_alias_max` of the listener, default 10. What readers at QoS 0 share has "
+            "whole topics all the same."},
     {.name = "maximum_qos",
      .scope = kListener,
      .kind = Number{.min = 0, .max = 2},

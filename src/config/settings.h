@@ -101,7 +101,13 @@ struct Listener {
     std::string acl_file;       // Likewise.
     std::string mount_point;    // Before every topic of its clients.
     std::uint64_t qos_max = 2;
+    std::uint64_t connections_max = 0;      // 0: no bound but that of all listeners.
+    std::vector<std::string> versions;      // Of MQTT; empty: all.
+    std::uint64_t topic_alias_max = 0;      // At most SessionSettings::topic_alias_max.
+    std::uint64_t own_topic_alias_max = 0;  // Likewise.
     bool use_username_as_client_id = false;
+    bool allow_empty_client_id = true;  // If ClientIdSettings::allow_empty says so too.
+    std::string auto_id_prefix;         // Empty: that of ClientIdSettings.
 
     /// The defaults of listener_options.cpp.
     Listener();
@@ -229,9 +235,10 @@ enum class SessionKey : std::uint8_t { identity, client_id };
 
 struct SessionSettings {
     std::uint64_t owed_refs = 0;
-    std::uint64_t inflight_max = 0;     // Outbound, whatever the client's Receive Maximum.
-    std::uint64_t receive_maximum = 0;  // Announced to MQTT 5 clients.
-    std::uint64_t topic_alias_max = 0;  // Announced to MQTT 5 clients.
+    std::uint64_t inflight_max = 0;         // Outbound, whatever the client's Receive Maximum.
+    std::uint64_t receive_maximum = 0;      // Announced to MQTT 5 clients.
+    std::uint64_t topic_alias_max = 0;      // Announced to MQTT 5 clients.
+    std::uint64_t own_topic_alias_max = 0;  // Towards them.
     Microseconds expiry_max{0};
     std::uint64_t hold_bytes = 0;  // 0: a quarter of the log's.
     std::uint64_t count_max = 0;

@@ -83,6 +83,11 @@ public:
                  const Headers& extra = {});
     /// A response in text that says what was wrong and what would be right.
     void refuse(unsigned status, std::string_view explanation, const Headers& extra = {});
+    /// Likewise, and closes the connection: of those there are too many.
+    void turn_away(unsigned status, std::string_view explanation, const Headers& extra = {}) {
+        keep_alive_ = false;
+        refuse(status, explanation, extra);
+    }
 
     /// Switches to WebSocket with the first of `subprotocols` that the client offers, in the
     /// client's order; `then` gets the stream once the 101 is written. Refuses what is not a

@@ -128,8 +128,7 @@ Result<ConnectTerms, ConnectRefusal> agree(const Connect& connect, const Connect
         terms.outbound_window = std::min(connect.receive_maximum, limits.outbound_inflight_max);
         terms.inbound_window = limits.receive_maximum;
         terms.inbound_alias_max = limits.topic_alias_maximum;
-        terms.outbound_alias_max =
-            std::min(connect.topic_alias_maximum, limits.topic_alias_maximum);
+        terms.outbound_alias_max = std::min(connect.topic_alias_maximum, limits.outbound_alias_max);
         terms.outbound_packet_max = connect.maximum_packet_size.value_or(0xFFFF'FFFF);
         terms.wants_problem_information = connect.request_problem_information;
     } else {

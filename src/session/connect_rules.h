@@ -32,6 +32,7 @@ struct ConnectLimits {
     std::uint16_t receive_maximum = 64;                   // Announced to 5.0 clients.
     std::uint16_t v311_inflight_max = 64;                 // `publish.inflight_max`.
     std::uint16_t topic_alias_maximum = 10;               // Announced to 5.0 clients.
+    std::uint16_t outbound_alias_max = 10;                // Ours, if the client takes so many.
     std::uint32_t packet_bytes_max = 2'000'000;           // Announced to 5.0 clients.
     std::uint16_t v31_client_id_max = 23;                 // Characters; 0: as many as they like.
     mqtt::Qos qos_max = mqtt::Qos::exactly_once;          // Of publishes; announced likewise.
