@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "mqtt/utf8.h"
 
@@ -38,6 +39,55 @@ std::string base64(ByteSpan bytes) {
     return text;
 }
 
+/// What its publisher said of it, under mosquitto_sub's names; our own `firehose-` stands above.
+void append_properties(const client::Message& message, std::string& out) {
+    std::string text;
+    const auto key = [&](std::string_view name) {
+        text += text.empty() ? "\"" : ",\"";
+        text += name;
+        text += "\":";
+    };
+    if (message.message_expiry_s) {
+        key("message-expiry-interval");
+        text += std::to_string(*message.message_expiry_s);
+    }
+    if (message.content_type) {
+        key("content-type");
+        append_string(*message.content_type, text);
+    }
+    if (message.response_topic) {
+        key("response-topic");
+        append_string(*message.response_topic, text);
+    }
+    if (message.correlation_data) {
+        const std::string_view data = as_text(*message.correlation_data);
+        const bool is_text = mqtt::text_fault(data) != mqtt::TextFault::ill_formed;
+        key(is_text ? "correlation-data" : "correlation-data-base64");
+        append_string(is_text ? data : std::string_view{base64(*message.correlation_data)}, text);
+    }
+    if (!message.subscription_ids.empty()) {
+        key("subscription-identifiers");
+        for (char before = '['; const std::uint32_t id : message.subscription_ids) {
+            text += std::exchange(before, ',') + std::to_string(id);
+        }
+        text += ']';
+    }
+    std::string pairs;
+    for (const auto& [name, value] : message.user_properties) {
+        if (name.starts_with("firehose-")) continue;
+        pairs += pairs.empty() ? "[{\"name\":" : ",{\"name\":";
+        append_string(name, pairs);
+        pairs += ",\"value\":";
+        append_string(value, pairs);
+        pairs += '}';
+    }
+    if (!pairs.empty()) {
+        key("user-properties");
+        text += pairs + ']';
+    }
+    if (!text.empty()) out += ",\"properties\":{" + text + '}';
+}
+
 void append_json(const client::Message& message, std::string& out) {
     out += '{';
     const std::string_view seq = property(message, "firehose-seq");
@@ -58,7 +108,9 @@ void append_json(const client::Message& message, std::string& out) {
         append_string(as_text(message.payload), out);
     }
     out += ",\"qos\":" + std::to_string(static_cast<unsigned>(message.qos));
-    out += message.retain ? ",\"retain\":true}" : ",\"retain\":false}";
+    out += message.retain ? ",\"retain\":true" : ",\"retain\":false";
+    append_properties(message, out);
+    out += '}';
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +18,8 @@
 namespace firehose::cli {
 namespace {
 
+constexpr int kPropertyWordsMax = 4'096;
+constexpr std::uint32_t kNever = 0xFFFF'FFFF;
 constexpr const char* kPasswordVariable = "FIREHOSE_PASSWORD";
 
 const std::map<std::string, mqtt::Version> kVersions{
@@ -59,6 +62,55 @@ std::optional<std::string> password_of(const std::string& command, const Connect
     return std::nullopt;
 }
 
+/// mosquitto's: a number, or one of its words for never.
+std::optional<std::uint32_t> expiry_of(const std::string& text) {
+    if (text == "-1" || text == "\xe2\x88\x9e") return kNever;
+    std::uint32_t seconds = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return seconds;
+}
+
+/// What the session is to be, the will, and the properties. Returns what is wrong.
+std::string add_session(const ConnectionFlags& flags, SessionFlags& made) {
+    client::ClientOptions& client = made.loop.client;
+    auto properties = parse_properties(flags.properties);
+    if (!properties) return "--property " + properties.error();
+    const bool is_v5 = client.version == mqtt::Version::v5;
+    if (!is_v5 && (!flags.properties.empty() || !flags.session_expiry.empty())) {
+        return "only MQTT 5 has properties and a session expiry; leave -V out, or say -V 5";
+    }
+    made.properties = std::move(*properties);
+    const Properties& given = made.properties;
+    client.clean_start = !flags.keeps_session;
+    if (flags.keeps_session && flags.client_id.empty()) {
+        return "--disable-clean-session needs --id: whose session is it?";
+    }
+    if (flags.keeps_session) client.session_expiry_s = kNever;  // As mosquitto's tools.
+    if (!flags.session_expiry.empty()) {
+        const auto seconds = expiry_of(flags.session_expiry);
+        if (!seconds) return "--session-expiry-interval takes seconds, or -1 for never";
+        client.session_expiry_s = *seconds;
+    }
+    client.session_expiry_s = given.session_expiry_s.value_or(client.session_expiry_s);
+    if (given.receive_maximum) {
+        client.receive_maximum = static_cast<std::uint16_t>(*given.receive_maximum);
+    }
+    if (given.packet_bytes_max) client.packet_bytes_max = *given.packet_bytes_max;
+    client.user_properties = given.connect_pairs;
+    if (!flags.will_topic.empty()) {
+        client.will = client::WillMessage{.topic = flags.will_topic,
+                                          .payload = flags.will_payload,
+                                          .qos = static_cast<mqtt::Qos>(flags.will_qos),
+                                          .retain = flags.will_retain,
+                                          .delay_s = given.will_delay_s,
+                                          .properties = given.will};
+    } else if (!given.will.empty() || given.will_delay_s != 0 || !flags.will_payload.empty()) {
+        return "what is said of a will needs --will-topic";
+    }
+    return "";
+}
+
 }  // namespace
 
 void add_connection_flags(CLI::App& command, ConnectionFlags& flags) {
@@ -83,6 +135,22 @@ void add_connection_flags(CLI::App& command, ConnectionFlags& flags) {
         ->check(CLI::Range(0.001, 1e9));
     command.add_flag("--no-reconnect", flags.never_reconnects,
                      "End when the connection is lost, instead of coming back");
+    command.add_flag("-c,--disable-clean-session", flags.keeps_session,
+                     "Go on with the session of --id, and let the server keep it");
+    command
+        .add_option("-x,--session-expiry-interval", flags.session_expiry,
+                    "Seconds that the server keeps the session without a connection; -1: for ever")
+        ->type_name("SECONDS");
+    command
+        .add_option("-D,--property", flags.properties,
+                    "An MQTT 5 property: of connect, publish, will or subscribe, its name, its\n"
+                    "value; of a user-property name and value. May be given again")
+        ->expected(3, kPropertyWordsMax)
+        ->type_name("COMMAND NAME VALUE");
+    command.add_option("--will-topic", flags.will_topic, "Topic of a will")->type_name("TOPIC");
+    command.add_option("--will-payload", flags.will_payload, "Its payload")->type_name("TEXT");
+    command.add_option("--will-qos", flags.will_qos, "Its QoS")->check(CLI::Range(0, 2));
+    command.add_flag("--will-retain", flags.will_retain, "It is retained");
     command.add_option("-P,--pw", "Refused: other users of this machine could read it")
         ->check([](const std::string& /*secret*/) -> std::string {
             return "a password on the command line can be read by others; give --password-file "
@@ -91,9 +159,10 @@ void add_connection_flags(CLI::App& command, ConnectionFlags& flags) {
         ->type_name("");
 }
 
-std::optional<SessionLoopOptions> session_options(const std::string& command,
-                                                  const ConnectionFlags& flags) {
-    SessionLoopOptions options;
+std::optional<SessionFlags> session_options(const std::string& command,
+                                            const ConnectionFlags& flags) {
+    SessionFlags made;
+    SessionLoopOptions& options = made.loop;
     options.command = command;
     options.target = {.host = flags.host, .port = flags.port};
     options.reconnects = !flags.never_reconnects;
@@ -104,12 +173,16 @@ std::optional<SessionLoopOptions> session_options(const std::string& command,
     options.client.version = kVersions.at(flags.protocol);
     options.client.client_id = flags.client_id.empty() ? made_up_client_id() : flags.client_id;
     options.client.keep_alive = std::chrono::seconds{flags.keep_alive_s};
+    if (const std::string wrong = add_session(flags, made); !wrong.empty()) {
+        std::fprintf(stderr, "%s: %s\n", command.c_str(), wrong.c_str());
+        return std::nullopt;
+    }
     if (!flags.user_name.empty()) {
         options.client.user_name = flags.user_name;
         options.client.password = password_of(command, flags);
         if (!options.client.password) return std::nullopt;
     }
-    return options;
+    return made;
 }
 
 }  // namespace firehose::cli

@@ -34,8 +34,10 @@ constexpr const char* kExamples =
 
 class Publisher final : public MqttSessionHandler {
 public:
-    Publisher(const PubOptions& options, SessionLoopOptions loop, source::StopSignal& stop)
-        : options_(options), loop_(std::move(loop), *this, stop) {}
+    Publisher(const PubOptions& options, SessionFlags flags, source::StopSignal& stop)
+        : options_(options),
+          properties_(std::move(flags.properties.publish)),
+          loop_(std::move(flags.loop), *this, stop) {}
 
     /// The only message, or nothing: then the messages are standard input's lines.
     int run(std::optional<std::string> message);
@@ -51,6 +53,7 @@ private:
     [[nodiscard]] mqtt::Qos qos() const noexcept { return static_cast<mqtt::Qos>(options_.qos); }
 
     const PubOptions& options_;
+    const ByteBuffer properties_;
     MqttSessionLoop loop_;
     std::deque<std::string> waiting_;  // Bounded: input is read only when it is empty.
     std::string input_;                // A line that has not ended.
@@ -94,7 +97,8 @@ bool Publisher::publish(const std::string& payload) {
     const auto token = loop_.client().publish({.topic = options_.topic,
                                                .payload = as_bytes(payload),
                                                .qos = qos(),
-                                               .retain = options_.retain});
+                                               .retain = options_.retain,
+                                               .properties = properties_});
     if (token) return true;
     const std::string what = token.error() == client::Rejected::bad_topic
                                  ? "--topic " + options_.topic
@@ -154,14 +158,15 @@ int run_pub(const PubOptions& options) {
         message = message_of(options);
         if (!message) return kExitUsage;
     }
-    auto loop = session_options(kName, options.connection);
-    if (!loop) return kExitUsage;
+    auto flags = session_options(kName, options.connection);
+    if (!flags) return kExitUsage;
     // So that QoS 2 stays exactly once over a short loss of the connection.
     constexpr std::uint32_t kSessionKeptS = 300;
-    loop->client.session_expiry_s = options.qos > 0 ? kSessionKeptS : 0;
+    std::uint32_t& expiry_s = flags->loop.client.session_expiry_s;
+    if (options.qos > 0 && expiry_s == 0) expiry_s = kSessionKeptS;
     static source::StopSignal stop;  // Signals may come as long as the program lives.
     stop_at_signals(stop);
-    return Publisher{options, *std::move(loop), stop}.run(std::move(message));
+    return Publisher{options, *std::move(flags), stop}.run(std::move(message));
 }
 
 void add_pub_command(CLI::App& program, int& exit_code) {

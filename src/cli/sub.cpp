@@ -2,6 +2,7 @@
 #include "cli/sub.h"
 
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -12,6 +13,12 @@ namespace {
 
 constexpr const char* kName = "firehose sub";
 constexpr std::size_t kTextBytesMax = 65'536;
+
+const std::map<std::string, mqtt::RetainHandling> kRetainHandlings{
+    {"always", mqtt::RetainHandling::send},
+    {"new", mqtt::RetainHandling::send_if_new},
+    {"never", mqtt::RetainHandling::do_not_send},
+};
 
 constexpr const char* kExamples =
     "Examples:\n"
@@ -25,8 +32,11 @@ constexpr const char* kExamples =
 
 class Subscriber final : public MqttSessionHandler {
 public:
-    Subscriber(const SubOptions& options, SessionLoopOptions loop, source::StopSignal& stop)
-        : options_(options), loop_(std::move(loop), *this, stop) {}
+    Subscriber(const SubOptions& options, SessionFlags flags, source::StopSignal& stop)
+        : options_(options),
+          subscription_id_(flags.properties.subscription_id),
+          pairs_(std::move(flags.properties.subscribe_pairs)),
+          loop_(std::move(flags.loop), *this, stop) {}
 
     int run();
 
@@ -40,6 +50,8 @@ private:
     void flush();
 
     const SubOptions& options_;
+    const std::optional<std::uint32_t> subscription_id_;
+    const std::vector<Properties::Pair> pairs_;
     MqttSessionLoop loop_;
     std::string text_;  // Printed, not yet written.
     std::uint64_t seen_ = 0;
@@ -75,14 +87,17 @@ void Subscriber::subscribe() {
     for (const std::string& filter : options_.filters) {
         entries.push_back({.filter = filter,
                            .options = {.qos = static_cast<mqtt::Qos>(options_.qos),
+                                       .no_local = options_.no_local,
+                                       .retain_as_published = options_.retain_as_published,
                                        .retain_handling = options_.skips_retained
                                                               ? mqtt::RetainHandling::do_not_send
-                                                              : mqtt::RetainHandling::send}});
+                                                              : options_.retain_handling}});
     }
     // Rule **Reserved properties**; other brokers pay no attention to it.
-    const mqtt::UserProperty ask_for_seq{.name = "firehose-seq", .value = "1"};
-    const std::size_t asked = options_.style == PrintStyle::json ? 1 : 0;
-    const auto token = loop_.client().subscribe(entries, std::span{&ask_for_seq, asked});
+    std::vector<mqtt::UserProperty> pairs;
+    if (options_.style == PrintStyle::json) pairs.push_back({"firehose-seq", "1"});
+    for (const auto& [pair_name, value] : pairs_) pairs.push_back({pair_name, value});
+    const auto token = loop_.client().subscribe(entries, pairs, subscription_id_);
     if (!token) loop_.fail("--topic: " + std::string{name(token.error())});
 }
 
@@ -101,7 +116,7 @@ void Subscriber::on_subscribed(const client::Subscribed& answer) {
 
 void Subscriber::on_message(const client::Message& message) {
     // Servers before 5.0 know no Retain Handling.
-    if (message.retain && options_.skips_retained) return;
+    if (message.retain && options_.skips_retained && !options_.retain_as_published) return;
     if (options_.count > 0 && seen_ == options_.count) return;
     ++seen_;
     append_message(message, options_.style, text_);
@@ -120,11 +135,11 @@ void Subscriber::flush() {
 }  // namespace
 
 int run_sub(const SubOptions& options) {
-    auto loop = session_options(kName, options.connection);
-    if (!loop) return kExitUsage;
+    auto flags = session_options(kName, options.connection);
+    if (!flags) return kExitUsage;
     static source::StopSignal stop;  // Signals may come as long as the program lives.
     stop_at_signals(stop);
-    return Subscriber{options, *std::move(loop), stop}.run();
+    return Subscriber{options, *std::move(flags), stop}.run();
 }
 
 void add_sub_command(CLI::App& program, int& exit_code) {
@@ -145,6 +160,13 @@ void add_sub_command(CLI::App& program, int& exit_code) {
         "--json", [options] { options->style = PrintStyle::json; },
         "Print one JSON object a line, with seq and time where the server gives them");
     sub->add_flag("-R,--no-retained", options->skips_retained, "Leave retained messages out");
+    sub->add_flag("--no-local", options->no_local, "Not what this client publishes (MQTT 5)");
+    sub->add_flag("--retain-as-published", options->retain_as_published,
+                  "Show of each message whether it was published as retained (MQTT 5)");
+    sub->add_option("--retain-handling", options->retain_handling,
+                    "Retained messages: always, new (with a new subscription), never (MQTT 5)")
+        ->transform(CLI::CheckedTransformer(kRetainHandlings))
+        ->type_name("WHEN");
     sub->add_option("-C,--count", options->count, "End after so many messages")
         ->check(CLI::PositiveNumber);
     sub->footer(kExamples);

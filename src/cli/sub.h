@@ -20,6 +20,9 @@ struct SubOptions {
     unsigned qos = 0;
     PrintStyle style = PrintStyle::payload;
     bool skips_retained = false;
+    bool no_local = false;
+    bool retain_as_published = false;
+    mqtt::RetainHandling retain_handling = mqtt::RetainHandling::send;
     std::uint64_t count = 0;  // 0: no end.
 };
 

@@ -104,6 +104,7 @@ Result<Token, Rejected> Client::publish(const Outgoing& message) {
     ByteBuffer properties;
     if (options_.version == mqtt::Version::v5) {
         properties = wire_properties(message.user_properties);
+        append(properties, message.properties);
     }
     if (const auto why = refusal(message, properties)) return Failure{*why};
     const Token token = next_token();
@@ -146,7 +147,8 @@ bool Client::can_publish(mqtt::Qos qos) const noexcept {
 }
 
 Result<Token, Rejected> Client::subscribe(std::span<const mqtt::Subscribe::Entry> entries,
-                                          std::span<const mqtt::UserProperty> user_properties) {
+                                          std::span<const mqtt::UserProperty> user_properties,
+                                          std::optional<std::uint32_t> subscription_id) {
     FH_ASSERT(!entries.empty());
     for (const auto& entry : entries) {
         if (entry.filter.empty() || entry.filter.size() > kTextBytesMax) {
@@ -158,6 +160,7 @@ Result<Token, Rejected> Client::subscribe(std::span<const mqtt::Subscribe::Entry
     if (!token) return token;
     encode(mqtt::Subscribe{.packet_id = packet_id,
                            .entries = {entries.begin(), entries.end()},
+                           .subscription_id = subscription_id,
                            .user_properties = {user_properties.begin(), user_properties.end()}},
            options_.version, output_);
     return token;
@@ -232,11 +235,15 @@ void Client::send_connect() {
                                   .payload = as_bytes(options_.will->payload),
                                   .qos = options_.will->qos,
                                   .retain = options_.will->retain,
-                                  .delay_s = options_.will->delay_s};
+                                  .delay_s = options_.will->delay_s,
+                                  .properties = options_.will->properties};
     }
     if (options_.version == mqtt::Version::v5) {
         connect.session_expiry_s = options_.session_expiry_s;
         connect.receive_maximum = options_.receive_maximum;
+        for (const auto& [name, value] : options_.user_properties) {
+            connect.user_properties.push_back({name, value});
+        }
         connect.maximum_packet_size =
             static_cast<std::uint32_t>(std::min(options_.packet_bytes_max, mqtt::kVarintMax + 5));
     }

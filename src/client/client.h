@@ -58,6 +58,7 @@ struct Outgoing {
     mqtt::Qos qos = mqtt::Qos::at_most_once;
     bool retain = false;
     std::span<const mqtt::UserProperty> user_properties = {};  // Left out before 5.0.
+    ByteSpan properties = {};  // More of them, as they go on the wire; likewise.
 };
 
 class Client {
@@ -77,7 +78,8 @@ public:
     [[nodiscard]] Result<Token, Rejected> publish(const Outgoing& message);
     [[nodiscard]] Result<Token, Rejected> subscribe(
         std::span<const mqtt::Subscribe::Entry> entries,
-        std::span<const mqtt::UserProperty> user_properties = {});
+        std::span<const mqtt::UserProperty> user_properties = {},
+        std::optional<std::uint32_t> subscription_id = std::nullopt);
     [[nodiscard]] Result<Token, Rejected> unsubscribe(std::span<const std::string_view> filters);
     /// Says goodbye; the answer is a HangUp. Nothing may be published after it until on_connected.
     void disconnect(mqtt::ReasonCode reason = mqtt::ReasonCode::success);

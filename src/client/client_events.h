@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -42,6 +43,12 @@ struct Message {
     bool retain = false;
     bool dup = false;
     std::vector<std::pair<std::string, std::string>> user_properties;
+    // 5.0.
+    std::optional<std::string> content_type = {};
+    std::optional<std::string> response_topic = {};
+    std::optional<ByteBuffer> correlation_data = {};
+    std::optional<std::uint32_t> message_expiry_s = {};
+    std::vector<std::uint32_t> subscription_ids = {};
 
     friend bool operator==(const Message&, const Message&) = default;
 };

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "mqtt/types.h"
@@ -20,7 +22,8 @@ struct WillMessage {
     std::string payload;
     mqtt::Qos qos = mqtt::Qos::at_most_once;
     bool retain = false;
-    std::uint32_t delay_s = 0;  // 5.0.
+    std::uint32_t delay_s = 0;   // 5.0.
+    ByteBuffer properties = {};  // 5.0: as they go on the wire, without the delay.
 };
 
 struct ClientOptions {
@@ -37,6 +40,7 @@ struct ClientOptions {
     std::optional<std::string> user_name;
     std::optional<std::string> password;
     std::optional<WillMessage> will;
+    std::vector<std::pair<std::string, std::string>> user_properties;  // Of CONNECT, 5.0.
     /// QoS 1 and 2 publishes that are not yet acknowledged, at most. The server's Receive Maximum
     /// limits how many of them are on the wire.
     std::size_t in_flight_max = 64;

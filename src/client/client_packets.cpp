@@ -4,11 +4,35 @@
 #include <utility>
 
 #include "client/client.h"
+#include "mqtt/properties.h"
+#include "mqtt/wire_reader.h"
 
 namespace firehose::client {
 
 using mqtt::PacketType;
 using mqtt::ReasonCode;
+
+namespace {
+
+void note_properties(const mqtt::Publish& publish, Message& message) {
+    message.message_expiry_s = publish.message_expiry_s;
+    message.subscription_ids = publish.subscription_ids;
+    mqtt::WireReader in{publish.properties};
+    mqtt::PropertyReader properties{in, mqtt::PropertyScope::publish, publish.properties.size()};
+    while (const auto property = properties.next()) {
+        if (property->id == mqtt::PropertyId::user_property) {
+            message.user_properties.emplace_back(property->text, property->value);
+        } else if (property->id == mqtt::PropertyId::content_type) {
+            message.content_type = property->text;
+        } else if (property->id == mqtt::PropertyId::response_topic) {
+            message.response_topic = property->text;
+        } else if (property->id == mqtt::PropertyId::correlation_data) {
+            message.correlation_data.emplace(property->data.begin(), property->data.end());
+        }
+    }
+}
+
+}  // namespace
 
 void Client::on_bytes(ByteSpan bytes, MonotonicTime now) {
     now_ = now;
@@ -119,9 +143,7 @@ void Client::on_publish(const mqtt::Frame& frame) {
                     .qos = publish->qos,
                     .retain = publish->retain,
                     .dup = publish->dup};
-    for (const auto& property : mqtt::user_properties(publish->properties)) {
-        message.user_properties.emplace_back(property.name, property.value);
-    }
+    note_properties(*publish, message);
     events_.emplace_back(std::move(message));
     if (publish->qos == mqtt::Qos::at_least_once) reply(PacketType::puback, publish->packet_id);
 }

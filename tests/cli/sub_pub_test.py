@@ -83,7 +83,8 @@ class SubPub(unittest.TestCase):
         self.addCleanup(sub.stderr.close)
         self.addCleanup(sub.wait)
         self.addCleanup(sub.kill)
-        self.assertEqual(sub.stdout.readline(), "ready yes\n")
+        self.assertIn(sub.stdout.readline(),
+                      ("ready yes\n", '{"topic":"ready","payload":"yes","qos":0,"retain":true}\n'))
         return sub
 
     def test_what_is_published_is_printed_in_every_version_and_qos(self):
@@ -114,6 +115,59 @@ class SubPub(unittest.TestCase):
                 self.run_tool("pub", "-t", "r", "-r", *words)
                 done = self.run_tool("sub", "-t", "r", "--json", "-C", "1", "-W", "30")
                 self.assertEqual(json.loads(done.stdout), expected)
+
+    def test_properties_are_sent_and_shown(self):
+        done = self.run_tool("pub", "-t", "r", "-m", "x", "-r", "-q", "1", "-D", "publish", "content-type", "text/plain",
+                             "-D", "publish", "response-topic", "answers", "-D", "publish", "correlation-data", "17",
+                             "-D", "publish", "message-expiry-interval", "300", "-D", "publish", "user-property", "a", "b",
+                             "-D", "publish", "user-property", "a", "c", "-D", "publish", "payload-format-indicator", "1",
+                             "-D", "publish", "topic-alias", "3", "-D", "connect", "user-property", "who", "me",
+                             "-x", "60")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for tool in ("ours", "mosquitto_sub"):  # What ours shows of it, another program sees as well.
+            if tool == "ours":
+                said = self.run_tool("sub", "-t", "r", "--json", "-C", "1", "-W", "30", "-D", "subscribe",
+                                     "subscription-identifier", "7").stdout
+                properties = json.loads(said)["properties"]
+                self.assertEqual(properties.pop("subscription-identifiers"), [7])
+                self.assertEqual(properties.pop("user-properties"),
+                                 [{"name": "a", "value": "b"}, {"name": "a", "value": "c"}])
+            else:
+                said = subprocess.run(["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port), "-V", "5", "-t", "r", "-F",
+                                       "%E|%C|%R|%D|%P", "-C", "1", "-W", "30"], capture_output=True, text=True, timeout=60)
+                self.assertEqual(said.stdout.strip().split("|", 1)[1], "text/plain|answers|17|a:b a:c")
+                continue
+            self.assertIn(properties.pop("message-expiry-interval"), range(250, 301))
+            self.assertEqual(properties, {"content-type": "text/plain", "response-topic": "answers",
+                                          "correlation-data": "17"})
+
+    def test_a_session_is_gone_on_with(self):
+        mine = ["-i", "mine", "-c", "-q", "1", "-W", "30", "-t", "k"]
+        self.assertEqual(self.run_tool("sub", *mine[:-4], "-t", "k", "-W", "0.5").returncode, 0)
+        self.run_tool("pub", "-t", "k", "-m", "while away", "-q", "1")
+        self.assertEqual(self.run_tool("sub", *mine, "-C", "1").stdout, "while away\n")
+
+    def test_a_will_is_left_with_its_properties(self):
+        hears = self.start_sub("-t", "will", "--json", "-C", "2", "-W", "30")
+        leaves = subprocess.Popen(self.words("sub", "-t", "never", "--will-topic", "will", "--will-payload", "gone", "-D",
+                                             "will", "content-type", "text/plain", "-W", "30", "-v", "-t", "ready"),
+                                  stdout=subprocess.PIPE, text=True)
+        self.addCleanup(leaves.stdout.close)
+        self.assertEqual(leaves.stdout.readline(), "ready yes\n")
+        leaves.kill()
+        leaves.wait()
+        will = json.loads(hears.communicate(timeout=30)[0].splitlines()[-1])
+        self.assertEqual((will["payload"], will["properties"]), ("gone", {"content-type": "text/plain"}))
+
+    def test_subscription_options(self):
+        self.run_tool("pub", "-t", "s", "-m", "kept", "-r")
+        never = self.run_tool("sub", "-t", "s", "--retain-handling", "never", "-W", "0.5")
+        self.assertEqual((never.returncode, never.stdout), (0, ""))
+        published = self.start_sub("-t", "s/#", "--retain-as-published", "--retain-handling", "new", "--no-local", "--json",
+                                   "-C", "3", "-W", "30")
+        self.run_tool("pub", "-t", "s", "-m", "again", "-r")
+        lines = [json.loads(line) for line in published.stdout]  # It ends at -C, or at -W.
+        self.assertEqual([(line["payload"], line["retain"]) for line in lines], [("kept", True), ("again", True)])
 
     def test_no_retained_and_null(self):
         self.run_tool("pub", "-t", "r", "-m", "kept", "-r")
@@ -158,6 +212,19 @@ class SubPub(unittest.TestCase):
             ("sub", ["-t", "a", "-P", "x"], 2, "firehose sub: --pw: a password on the command line can be read by "
                                               "others; give --password-file FILE or FIREHOSE_PASSWORD\n"
                                               "Try: firehose sub --help\n"),
+            ("pub", ["-t", "a", "-m", "x", "-D", "publish", "colour", "red"], 2,
+             "firehose pub: --property publish colour: there are payload-format-indicator, message-expiry-interval, "
+             "content-type, response-topic, correlation-data, topic-alias, user-property\n"),
+            ("pub", ["-t", "a", "-m", "x", "-D", "auth", "x", "y"], 2,
+             "firehose pub: --property auth: there are connect, publish, will and subscribe\n"),
+            ("pub", ["-t", "a", "-m", "x", "-D", "publish", "topic-alias", "0"], 2,
+             "firehose pub: --property publish topic-alias: takes a number from 1 to 65535\n"),
+            ("pub", ["-t", "a", "-m", "x", "-D", "publish", "user-property", "name"], 2,
+             "firehose pub: --property publish user-property: has no value\n"),
+            ("pub", ["-t", "a", "-m", "x", "-V", "311", "-x", "5"], 2,
+             "firehose pub: only MQTT 5 has properties and a session expiry; leave -V out, or say -V 5\n"),
+            ("sub", ["-t", "a", "-c"], 2, "firehose sub: --disable-clean-session needs --id: whose session is it?\n"),
+            ("sub", ["-t", "a", "--will-payload", "x"], 2, "firehose sub: what is said of a will needs --will-topic\n"),
             ("sub", [], 2, "firehose sub: --topic is required\nTry: firehose sub --help\n"),
         ]
         for command, words, code, said in rows:
