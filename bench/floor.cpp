@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kWriteBytes = 64 * 1024;
 constexpr std::size_t kTlsRecordBytes = 16 * 1024;
+constexpr std::size_t kTlsTurnBytes = 256 * 1024;
 constexpr std::size_t kWindowBytes = 1024 * 1024;
 
 [[noreturn]] void give_up(const char* what) {
@@ -149,13 +150,15 @@ private:
         const long got = read(connection, window_.data() + at, size);
         if (got == 0) return end(connection);
         if (got > 0) end_ += static_cast<std::uint64_t>(got);
-        // What TLS has taken from the socket already is asked for in the next turn.
-        if (got > 0 && connection.tls != nullptr && SSL_has_pending(connection.tls) == 1) {
-            is_publisher_held_ = true;
-        }
+        if (got <= 0 || connection.tls == nullptr) return;
+        // A record at a time comes out of TLS: as a server does, some more before all are sent to.
+        turn_bytes_ += static_cast<std::size_t>(got);
+        if (turn_bytes_ < kTlsTurnBytes) return read_publisher(connection);
+        is_publisher_held_ = SSL_has_pending(connection.tls) == 1;
     }
 
     void flush() {
+        turn_bytes_ = 0;
         for (Connection* reader : readers_) {
             while (!reader->is_blocked && reader->sent < end_) write_some(*reader);
         }
@@ -205,10 +208,12 @@ private:
     std::vector<Connection*> readers_;
     Connection* publisher_ = nullptr;
     bool is_publisher_held_ = false;
+    std::size_t turn_bytes_ = 0;  // TLS: read in this turn.
 };
 
 SSL_CTX* tls_context(const std::string& certificate, const std::string& key) {
     SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_set_read_ahead(context, 1);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1 ||

@@ -85,7 +85,8 @@ class Server:
 def firehose(folder, transport, build, extra):
     (folder / "acl").write_text("topic readwrite #\n")
     sections = {"auth": [f'acl_file = "{folder}/acl"'], "log": ['mode = "memory"'],
-                "limits": ["connections_max = 100000"], "listen": []}
+                "limits": ["connections_max = 100000"],
+                "session": ["inflight_max = 65535"], "listen": []}
     place = '"127.0.0.1:0"'
     sections["listen"] = [f"mqtt = [{place}]", f"http = [{place}]"]
     if transport in ("tls", "wss"):
@@ -127,6 +128,7 @@ def mosquitto(folder, transport, _build, _extra):
     if not os.access(program, os.X_OK):
         raise NotThere("mosquitto: apt install mosquitto")
     port = free_port()
+    # Like ours: no bound on what one reader has in flight, so that it is not measured instead.
     lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "max_queued_messages 0",
              "max_inflight_messages 0", "log_type error", "log_type warning", "user root"]
     if transport in ("ws", "wss"):

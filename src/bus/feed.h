@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/deque.h"
 #include "bus/acl.h"
 #include "bus/encoding.h"
 #include "session/subscriptions.h"
@@ -122,13 +122,13 @@ private:
     FeedKey key_;
     session::Subscriptions subscriptions_;
     std::vector<Client*> members_;
-    std::deque<FeedChunk> chunks_;
+    Deque<FeedChunk> chunks_;
     std::uint64_t end_ = 0;
     struct Expiring {
         MonotonicTime at;  // Of the first record in it.
         std::uint64_t end = 0;
     };
-    std::deque<Expiring> expiring_;
+    Deque<Expiring> expiring_;
     bool is_dirty_ = false;  // In the table's list of feeds to flush.
 };
 

@@ -28,7 +28,7 @@ MqttClient::MqttClient(Shard& shard, ConnectionId id, Incoming&& incoming)
       pinged_at_(shard.now()),
       durability_(incoming.entrance.durability),
       mount_point_(incoming.entrance.mount_point) {
-    if (incoming.is_websocket) websocket_.emplace(ws::DecoderOptions{});
+    if (incoming.is_websocket) websocket_ = std::make_unique<ws::Decoder>(ws::DecoderOptions{});
 }
 
 const Identity& MqttClient::identity() const {

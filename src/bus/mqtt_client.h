@@ -2,6 +2,8 @@
 #pragma once
 
 #include <deque>
+#include <list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -88,7 +90,7 @@ public:
     /// The operator does not want it here.
     void on_ousted();
     void inspect(ConnectionRow& row) const;
-    [[nodiscard]] bool is_websocket() const noexcept { return websocket_.has_value(); }
+    [[nodiscard]] bool is_websocket() const noexcept { return websocket_ != nullptr; }
     [[nodiscard]] std::size_t input_bytes() const noexcept { return input_.size(); }
     /// Whether its packets are told to the operator, from now on.
     void set_traced(bool is_traced) noexcept { is_traced_ = is_traced; }
@@ -111,7 +113,8 @@ private:
         std::string filter;
         Seq max_seq{};
         std::optional<std::string> resume_after;
-        std::deque<RetainedView::Entry> entries;  // Of the page at hand.
+        std::deque<RetainedView::Entry> entries;  // Of the page at hand,
+        std::uint64_t as_of = 0;                  // RetainedView::changes() before it was made.
         bool is_last_page = false;
     };
     /// What a client that came back missed, and how much of it it may still be given.
@@ -233,16 +236,16 @@ private:
     [[nodiscard]] bool set_expiry(const PlacedRecord& placed, DeliveryOptions& options) const;
     [[nodiscard]] bool fits_backlog(const PlacedRecord& placed) const;
     void take_from_backlog(const PlacedRecord& placed);
-    [[nodiscard]] Taken send_retained(const RetainedView::Entry& entry,
+    [[nodiscard]] Taken send_retained(const RetainedCopies& copies,
                                       const session::Subscription& wanted);
     void send_unsent(const session::InFlight& in_flight, const PlacedRecord& placed);
     void give_up(const session::InFlight& in_flight);
 
     session::Handshake handshake_;
     MonotonicTime accepted_at_;
-    std::optional<ws::Decoder> websocket_;
-    bool has_sent_close_ = false;  // A WebSocket's.
-    MonotonicTime pinged_at_;      // A WebSocket.
+    std::unique_ptr<ws::Decoder> websocket_;  // Null: plain MQTT.
+    bool has_sent_close_ = false;             // A WebSocket's.
+    MonotonicTime pinged_at_;                 // A WebSocket.
     std::optional<mqtt::Version> version_;
     Hold hold_ = Hold::none;
     MonotonicTime held_since_;
@@ -265,10 +268,10 @@ private:
     log::Ticket connack_ticket_{};  // Of what CONNECT recorded; 0: nothing.
     std::optional<TailIndex::Slot> slot_;
     TailIndex* slot_index_ = nullptr;  // Where slot_ is.
-    std::deque<RetainedCopies> retained_;
+    std::list<RetainedCopies> retained_;
     Backlog backlog_;
-    std::optional<session::InFlight> unsent_;                  // Waits for its record.
-    std::deque<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
+    std::optional<session::InFlight> unsent_;                 // Waits for its record.
+    std::list<std::pair<log::Ticket, ByteBuffer>> deferred_;  // Packets that wait for a ticket.
     std::optional<MonotonicTime> withheld_since_;
     std::string good_topic_;              // The last one that it might publish to,
     std::uint64_t good_topic_epoch_ = 0;  // by the rules of then.

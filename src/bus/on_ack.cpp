@@ -278,6 +278,7 @@ Pulled MqttClient::pull_retained() {
             continue;
         }
         if (copies.entries.empty()) {
+            copies.as_of = shard_.shared_.retained.changes();
             // `max_seq` is exclusive here, inclusive there.
             auto page = shard_.shared_.retained.page(
                 {.filter = copies.filter,
@@ -291,7 +292,7 @@ Pulled MqttClient::pull_retained() {
             continue;
         }
         if (!has_output_room()) return Pulled::again;
-        if (send_retained(copies.entries.front(), *wanted) == Taken::window_full) {
+        if (send_retained(copies, *wanted) == Taken::window_full) {
             return Pulled::waits;
         }
         copies.entries.pop_front();
@@ -299,22 +300,24 @@ Pulled MqttClient::pull_retained() {
     return Pulled::done;
 }
 
-Taken MqttClient::send_retained(const RetainedView::Entry& entry,
-                                const session::Subscription& wanted) {
-    std::size_t size = 0;
-    const auto record = log::decode_record(entry.record_bytes, size);
-    if (!record || !may_read(record->topic)) return Taken::yes;
-    if (!record->topic.starts_with(mount_point_)) return Taken::yes;
+Taken MqttClient::send_retained(const RetainedCopies& copies, const session::Subscription& wanted) {
+    const RetainedView::Entry& entry = copies.entries.front();
+    const log::Record record = log::intact_record(entry.record_bytes);
+    if (!may_read(record.topic)) return Taken::yes;
+    if (!record.topic.starts_with(mount_point_)) return Taken::yes;
     // Its publisher may have lost the right since (rule **Access**).
-    if (shard_.settings().check_retain_source && !record->author.empty() &&
-        !entrance_.acl->may_write(SessionStore::identity_of(record->author), record->topic)) {
+    if (shard_.settings().check_retain_source && !record.author.empty() &&
+        !entrance_.acl->may_write(SessionStore::identity_of(record.author), record.topic)) {
         return Taken::yes;
     }
     // What replaced it since the page was made has come live: no stale value follows it.
-    if (!shard_.shared_.retained.is_current(record->topic, entry.seq)) return Taken::yes;
+    const RetainedView& view = shard_.shared_.retained;
+    if (view.changes() != copies.as_of && !view.is_current(record.topic, entry.seq)) {
+        return Taken::yes;
+    }
     session::Match match{.qos = wanted.options.qos};
     if (!shard_.settings().upgrades_qos) {
-        match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record->qos));
+        match.qos = std::min(match.qos, static_cast<mqtt::Qos>(record.qos));
     }
     if (match.qos != mqtt::Qos::at_most_once) {
         if (!session_->outbound.has_room()) return Taken::window_full;
@@ -325,7 +328,7 @@ Taken MqttClient::send_retained(const RetainedView::Entry& entry,
         }
     }
     if (wanted.id != 0) match.ids.push_back(wanted.id);
-    send_delivery({entry.seq, entry.time, *record}, match,
+    send_delivery({entry.seq, entry.time, record}, match,
                   {.is_retained_copy = true, .retain = true});  // [MQTT-3.3.1-8]
     return Taken::yes;
 }

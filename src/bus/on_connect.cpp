@@ -19,7 +19,7 @@ MqttClient::Flow MqttClient::refuse_malformed(const mqtt::Frame& frame,
         return Flow::stop;
     }
     version_ = version;  // [MQTT-3.1.2-2] [MQTT-3.1.4-1] [MQTT311-3.1.3-8]
-    if (version) encoding_ = mqtt_encoding(*version, websocket_.has_value());
+    if (version) encoding_ = mqtt_encoding(*version, is_websocket());
     refuse(error.reason, error.statement, error.detail);
     return Flow::stop;
 }
@@ -32,7 +32,7 @@ MqttClient::Flow MqttClient::on_connect(const mqtt::Frame& frame) {
     mqtt::Connect connect = *decoded;
     shard_.metrics_.connects_received.add();
     version_ = connect.version;
-    encoding_ = mqtt_encoding(connect.version, websocket_.has_value());
+    encoding_ = mqtt_encoding(connect.version, is_websocket());
 
     if (!entrance_.accepts(connect.version)) {
         refuse(mqtt::ReasonCode::unsupported_protocol_version, "MQTT-3.1.2-2");

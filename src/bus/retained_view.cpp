@@ -116,6 +116,7 @@ void RetainedView::put(const Incoming& incoming) {
 
     Value before;  // Freed after the lock.
     state_.with([&](State& state) {
+        changes_.fetch_add(1, std::memory_order_release);
         auto at = state.by_topic.find(topic);
         if (at == state.by_topic.end()) {
             at = state.by_topic.emplace(topic, std::move(value)).first;
@@ -222,6 +223,7 @@ bool RetainedView::erase(std::string_view topic, Seq seq) {
         if (found == state.by_topic.end() || found->second.seq != seq) return false;
         mark_dirty(state, found);
         take_out(state, found);
+        changes_.fetch_add(1, std::memory_order_release);
         return true;
     });
 }

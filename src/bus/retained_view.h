@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -96,6 +97,10 @@ public:
 
     [[nodiscard]] Page page(const PageQuery& query) const;
 
+    /// Grows with every change of a value: while it stays, so does every page. One load.
+    [[nodiscard]] std::uint64_t changes() const noexcept {
+        return changes_.load(std::memory_order_acquire);
+    }
     /// Whether the topic's value is still the one of `seq`: a page grows old while it is sent.
     [[nodiscard]] bool is_current(std::string_view topic, Seq seq) const;
 
@@ -143,6 +148,7 @@ private:
     [[nodiscard]] static ViewStore::RetainedRow row_of(std::string_view topic, const Value& value);
 
     Locked<State> state_;
+    std::atomic<std::uint64_t> changes_{0};
 };
 
 }  // namespace firehose::bus

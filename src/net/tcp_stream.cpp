@@ -16,6 +16,8 @@
 namespace firehose::net {
 namespace {
 
+constexpr std::size_t kMuchBytes = 32 * 1024;
+
 ssize_t send(int socket, std::span<iovec> parts) noexcept {
     if (parts.size() == 1) {  // Costs the kernel less.
         return ::send(socket, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
@@ -112,13 +114,30 @@ void TcpStream::on_room() {
 }
 
 void TcpStream::on_input(std::uint32_t events) {
-    const std::span<std::byte> buffer = loop_->read_buffer();
-    const ssize_t received = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (received > 0) return handler_->on_bytes(buffer.first(static_cast<std::size_t>(received)));
-    if (received == 0) return close("the peer closed the connection");
-    if (!is_would_block(errno)) return close("connection lost: " + last_error().message());
-    // Neither bytes nor an error, yet the loop reports one: it could not watch the socket.
-    if ((events & EPOLLERR) != 0) close("connection dropped: the kernel cannot watch it");
+    EventLoop& loop = *loop_;
+    const SourceId id = id_;
+    const std::span<std::byte> buffer = loop.read_buffer();
+    std::size_t left = buffer.size();
+    while (true) {
+        const ssize_t received = ::recv(socket_.get(), buffer.data(), left, 0);
+        if (received == 0) return close("the peer closed the connection");
+        if (received < 0) {
+            if (!is_would_block(errno)) return close("connection lost: " + last_error().message());
+            // Neither bytes nor an error, yet the loop reports one: it could not watch the socket.
+            if ((events & EPOLLERR) != 0 && left == buffer.size()) {
+                close("connection dropped: the kernel cannot watch it");
+            }
+            return;
+        }
+        const auto size = static_cast<std::size_t>(received);
+        handler_->on_bytes(buffer.first(size));
+        // The handler may have destroyed us, moved us, or stopped reading.
+        if (!loop.is_registered(id) || state_ != State::open || !is_reading_) return;
+        // Where there was much, there is more by now: what is read before the turn's end is sent in
+        // one write. Where there was little, asking again would only cost.
+        left -= size;
+        if (size < kMuchBytes || left == 0) return;
+    }
 }
 
 }  // namespace firehose::net

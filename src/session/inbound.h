@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <ostream>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "base/deque.h"
 #include "log/block.h"
 #include "mqtt/packets.h"
 
@@ -135,7 +135,7 @@ private:
     std::size_t counted_ = 0;  // Exchanges begun here without PUBACK, PUBCOMP or PUBREC >= 0x80.
     log::Ticket placed_{};
     log::Ticket durable_{};
-    std::deque<Answer> answers_;
+    Deque<Answer> answers_;
     std::unordered_map<std::uint16_t, Held> held_;
     std::vector<Release> releases_;  // PUBRELs whose record is not durable, in their order.
     std::size_t unrecorded_ = 0;     // Of those.

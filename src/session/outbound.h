@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/deque.h"
 #include "base/ids.h"
 #include "log/block.h"
 #include "mqtt/types.h"
@@ -136,27 +136,27 @@ public:
     /// Takes back what was put away or stored, in the order of first sending, where there is none.
     void adopt(std::vector<InFlight> in_flight);
 
-    [[nodiscard]] const std::deque<InFlight>& in_flight() const noexcept { return in_flight_; }
+    [[nodiscard]] const Deque<InFlight>& in_flight() const noexcept { return in_flight_; }
     /// The smallest seq in flight: what a checkpoint of the session must not be beyond.
     [[nodiscard]] std::optional<Seq> oldest() const noexcept;
 
 private:
-    using Position = std::deque<InFlight>::iterator;
+    using Position = Deque<InFlight>::iterator;
     [[nodiscard]] Position find(std::uint16_t packet_id);
     [[nodiscard]] bool is_released(const InFlight& entry) const noexcept;
     [[nodiscard]] std::uint16_t take_id();
     void complete(Position position);
 
-    std::deque<InFlight> in_flight_;  // In the order of first sending.
-    std::size_t sent_ = 0;            // Of those, with is_sent.
-    std::size_t next_ = 0;            // Entries before it were sent on this connection.
-    std::size_t resend_end_ = 0;      // Entries before it are older than this connection.
-    std::size_t unrecorded_ = 0;      // Entries without is_recorded.
+    Deque<InFlight> in_flight_;   // In the order of first sending.
+    std::size_t sent_ = 0;        // Of those, with is_sent.
+    std::size_t next_ = 0;        // Entries before it were sent on this connection.
+    std::size_t resend_end_ = 0;  // Entries before it are older than this connection.
+    std::size_t unrecorded_ = 0;  // Entries without is_recorded.
     std::uint16_t window_ = 0;
     bool is_recorded_ = false;
     log::Ticket durable_{};
     Seq assigned_end_{};
-    std::deque<std::uint16_t> releases_;  // PUBRELs that wait for their PUBREC's record.
+    Deque<std::uint16_t> releases_;  // PUBRELs that wait for their PUBREC's record.
 
     enum IdState : std::uint8_t { kTaken = 1, kCompleted = 2 };
     std::vector<std::uint8_t> ids_;         // IdStates by packet id, to the highest ever used.

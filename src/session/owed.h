@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <optional>
 
+#include "base/deque.h"
 #include "base/ids.h"
 
 /// The matched positions that a session with a full window remembers (rule **Three ways to read**).
@@ -35,7 +35,7 @@ public:
 
 private:
     std::size_t refs_max_;
-    std::deque<Seq> seqs_;
+    Deque<Seq> seqs_;
     std::optional<Seq> overflowed_at_;
 };
 
