@@ -888,11 +888,13 @@ constexpr Option kOptions[] = {
      .max = 255,
      .field = &at<&Settings::process, &ProcessSettings::user>,
      .check = &user_problem,
-     .doc = "Started as root, the program becomes this user once it has read its configuration and "
-            "what that names (keys and certificates, password and ACL files, which may be root's "
-            "alone); it keeps the right to open ports below 1024. Its log files are given to this "
-            "user. A reload keeps what was read of a file that this user may not read, and says "
-            "so. Empty, or not started as root: it stays who it is.",
+     .doc =
+         "Started as root, the program becomes this user once it has read its configuration and "
+         "what that names (keys and certificates, password and ACL files, which may be root's "
+         "alone); it keeps the right to open ports below 1024. Its log files are given to this "
+         "user. A reload keeps what was read of a file that this user may not read, and says "
+         "so. A `ca_path` and a Gerrit source's `key` are read later, by this user. Empty, or not "
+         "started as root: it stays who it is.",
      .example = "\"firehose\""},
     {.key = "process.pid_file",
      .type = Path{},
