@@ -57,11 +57,11 @@ WallTime Truth::newest_before(Facts::const_iterator at) const {
 void Truth::on_recovered(const std::set<std::uint64_t>& seqs, Seq oldest, Seq durable) {
     // A gap that was told and not stored binds nobody: its seqs were never given to a record.
     gaps_.erase(gaps_.lower_bound(number(durable)), gaps_.end());
-    const std::uint64_t found = seqs.empty() ? UINT64_MAX : *seqs.begin();
     for (auto& [seq, fact] : facts_) {
         if (seqs.contains(seq) || fact.is_lost || fact.is_dropped) continue;
         if (seq < number(durable)) {
-            fact.is_dropped = seq < number(oldest) && seq < found;
+            // It was let go: any of the files that were removed may come back with a power cut.
+            fact.is_dropped = seq < number(oldest);
             if (fact.is_dropped) continue;
             // What was given up while nothing could be stored is in a gap from before.
             const bool may_go = fact.message && fact.message->qos == 0 && is_in_gap(seq);
