@@ -35,12 +35,12 @@
 /// Threads:   `write_step` and `close_step` from one thread at a time, `expire_step` and
 ///            `seal_step` from one; everything else from any. Wakers are called outside locks.
 /// Keeping:   memory: what no reader needs (note_needed) leaves memory without having been written,
-/// as
-///            soon as an eighth of memory_bytes holds what is newer; while a reader is behind, or
-///            has not said what it needs, all is written.
-/// Bounds:    memory: the larger of memory_bytes (and a quarter, while a reader is behind) and what is unwritten: unwritten_bytes_max and
-///            the block that passed it (further ones are refused). Disk: bytes_max + one segment;
-///            past it the oldest segment goes and `oldest()` moves up.
+///            as soon as an eighth of memory_bytes holds what is newer; while a reader is behind,
+///            or has not said what it needs, all is written.
+/// Bounds:    memory: the larger of memory_bytes (and a quarter, while a reader is behind) and what
+///            is unwritten: unwritten_bytes_max and the block that passed it (further ones are
+///            refused). Disk: bytes_max + one segment; past it the oldest segment goes and
+///            `oldest()` moves up.
 /// Failing:   disk: what is not synced is written again to a new segment, at once and then every
 ///            100 ms to 1 s; on a full disk oldest history goes first. Until that works the log is
 ///            Degraded: takes_durable() is false, seqs end at the durable reservation, the oldest
