@@ -291,7 +291,9 @@ void Shard::hold(Client& client) {
 
 void Shard::bury(Client& client) {
     const auto found = clients_.find(client.id());
-    FH_ASSERT(found != clients_.end());
+    // Its time or its bytes have ended it in this turn, and then its stream says that the peer
+    // went.
+    if (found == clients_.end()) return;
     client.is_closing_ = true;
     graveyard_.push_back(std::move(found->second));
     clients_.erase(found);

@@ -208,7 +208,7 @@ private:
     /// False: this turn has executed its number of SUBSCRIBEs; the client waits in awaiting_turn_.
     [[nodiscard]] bool take_subscribe();
     void serve_waiting_subscribes();
-    /// Takes the client away; its stream is closed at the end of the turn.
+    /// Takes the client away; its stream is closed at the end of the turn. Once more does nothing.
     void bury(Client& client);
     [[nodiscard]] Client* find(ConnectionId id);
     [[nodiscard]] Feed& feed_for(const Client& client);

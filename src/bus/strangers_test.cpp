@@ -184,6 +184,22 @@ TEST_F(Strangers, AFirstPacketThatIsTooLargeEndsTheConnectionUnread) {
     EXPECT_FALSE(other.wire().is_destroyed);
 }
 
+TEST_F(Strangers, OneThatGoesInTheTurnInWhichItIsEndedIsBuriedOnce) {
+    for (const bool is_late : {true, false}) {
+        make({});
+        Peer peer = from("192.0.2.1");
+        ByteStreamHandler& handler = *peer.wire().handler;
+        if (is_late) bus->clock.advance(1min);
+        bus->shard.begin_turn(bus->clock.monotonic(), bus->clock.wall());  // Its time is over,
+        if (!is_late) handler.on_bytes(as_bytes("\x30\x01x"));             // or this is no CONNECT.
+        EXPECT_EQ(bus->shard.clients_open(), 0U);
+        handler.on_closed("the peer closed the connection");
+        bus->shard.end_turn();
+        EXPECT_TRUE(peer.wire().is_destroyed);
+        peer.wire().handler = nullptr;
+    }
+}
+
 TEST_F(Strangers, WhatIsSentWhileAPasswordIsCheckedIsBounded) {
     make({.connect_bytes_max = 200});
     for (const std::size_t payload : {50, 300}) {

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows 1 to 7, 22 to 24, 28, 39, 40: up to and around CONNECT."""
+import socket
+import ssl
 import struct
 import time
 
@@ -42,6 +44,34 @@ def something_else_first(peers):
     peer = peers.client()
     peer.send(connect(V5, "again"))
     refused(peer, V5, (PROTOCOL_ERROR,))
+
+
+@case(3, "no CONNECT, and goodbye, in one segment of TLS", 20, transports=("tls",))
+def goodbye_at_once(peers):
+    """The bus ends the connection for the one, and hears the other in the same turn."""
+    for sent in (b"\x30\x02\0\0", b"\x40\x02\0\1", b"\x10\xff\xff\xff\xff\x01", b"\0\0"):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        secured = peers.bus.tls.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", peers.bus.ports["tls"]), link.PATIENCE_S) as raw:
+            while True:
+                try:
+                    secured.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    raw.sendall(outgoing.read())
+                    incoming.write(raw.recv(65536))
+            secured.write(sent)
+            try:
+                secured.unwrap()
+            except ssl.SSLWantReadError:
+                pass  # The server's goodbye is not there yet.
+            raw.sendall(outgoing.read())
+            raw.settimeout(link.PATIENCE_S)
+            try:
+                while raw.recv(65536):
+                    pass
+            except ConnectionError:
+                pass
 
 
 @case(4, "first packet not CONNECT, 268,435,455 bytes announced", 0, waits=True)
