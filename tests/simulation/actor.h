@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -80,6 +81,8 @@ public:
 
     /// Before a connection is opened. False: not now.
     [[nodiscard]] virtual bool prepare() { return true; }
+    /// One was opened, to the server that runs.
+    void on_opened() { losses_when_opened_ = stage_.store_losses; }
     virtual void on_event(const client::Event& event) = 0;
     /// The connection is over; `by_server`: the server ended it, or died.
     virtual void on_disconnected(bool by_server) = 0;
@@ -97,9 +100,18 @@ public:
 
 protected:
     void fail(const std::string& what) { stage_.fail(name() + ": " + what); }
+    /// At a CONNACK: the store was lost since the server of the one before. A CONNACK that is read
+    /// when its server is dead says nothing of the store that the next one starts with.
+    [[nodiscard]] bool has_lost_store() {
+        return std::exchange(losses_at_connack_, losses_when_opened_) != losses_when_opened_;
+    }
 
     Stage& stage_;
     SimClient client_;
+
+private:
+    int losses_when_opened_ = 0;  // Of the server, when the newest connection was opened.
+    int losses_at_connack_ = 0;   // Of the one that sent the last CONNACK.
 };
 
 /// Options of a client that has a user name and, unless `expiry_s` is 0, a session that stays.

@@ -35,13 +35,12 @@ void Publisher::act() {
 
 void Publisher::on_event(const client::Event& event) {
     if (const auto* connected = std::get_if<client::Connected>(&event)) {
-        if (store_losses_ != stage_.store_losses) {
+        if (has_lost_store()) {
             // What its session was cannot be told from the log alone.
             for (auto& [token, pending] : pending_) sent_[pending.index].may_repeat = true;
         } else if (has_session_ && !connected->session_present) {
             fail("its session is gone");
         }
-        store_losses_ = stage_.store_losses;
         if (connected->session_present) stage_.figures.add(Counted::sessions_resumed);
         has_session_ = true;
         ++connections_;

@@ -44,7 +44,6 @@ private:
     std::map<client::Token, Pending> pending_;
     int connections_ = 0;
     bool has_session_ = false;
-    int store_losses_ = 0;  // Of the server, when it connected last.
 };
 
 }  // namespace firehose::simulation

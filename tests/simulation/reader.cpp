@@ -45,9 +45,7 @@ void Reader::on_event(const client::Event& event) {
 
 void Reader::on_connected(bool session_present) {
     if (session_present) stage_.figures.add(Counted::sessions_resumed);
-    const bool is_store_lost = store_losses_ != stage_.store_losses;
-    store_losses_ = stage_.store_losses;
-    if (is_store_lost) {
+    if (has_lost_store()) {
         // What its session was cannot be told from the log alone.
         if (session_present && part_.session != Session::none) doubt();
     } else if (part_.session == Session::stays && has_session_ && !session_present) {

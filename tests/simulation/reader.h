@@ -54,7 +54,6 @@ private:
     /// The server died under its connection: what comes is from before.
     std::optional<MonotonicTime> orphan_since_;
     std::uint64_t connected_at_ = 0;  // The log's end.
-    int store_losses_ = 0;            // Of the server, when it connected last.
 
     std::optional<Seen> held_back_;  // Break::swap.
     bool is_hit_done_ = false;       // Of Break.

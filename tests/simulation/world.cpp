@@ -293,6 +293,7 @@ void World::connect(Actor& actor) {
     const SimPipe::Limits limits{.to_server_bytes = std::size_t{64} << random_.below(8),
                                  .to_client_bytes = std::size_t{64} << random_.below(9)};
     SimPipe& pipe = actor.client().connect(clock_.monotonic(), limits);
+    actor.on_opened();
     server_->accept(pipe, actor.client().is_websocket(), actor.is_named(), actor.durability());
     figures_.add(Counted::connections);
     if (actor.client().is_websocket()) figures_.add(Counted::websockets);
