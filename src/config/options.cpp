@@ -171,8 +171,8 @@ constexpr Option kOptions[] = {
      .field = &at<&Settings::log, &LogSettings::mode>,
      .doc =
          "Where records are kept. `disk`: in the data folder, and nothing is acknowledged before "
-         "it is there. `memory`: in a window of memory and beyond it in unlinked files, both "
-         "bounded; a restart begins an empty log."},
+         "it is there. `memory`: in a window of memory; beyond it, what a reader that is behind "
+         "still needs is in unlinked files. Both are bounded; a restart begins an empty log."},
     {.key = "log.memory_bytes",
      .type = Bytes{},
      .value = 64_MiB,

@@ -211,8 +211,10 @@ std::size_t SegmentLog::kept_bytes() const noexcept {
 }
 
 bool SegmentLog::wants_needed(ReaderId reader) const noexcept {
-    return needed_[slot(reader)].answered.load(std::memory_order_relaxed) !=
-           asked_.load(std::memory_order_relaxed);
+    // While publishers are held nothing is appended that would ask.
+    return (!is_disk() && is_full()) ||
+           needed_[slot(reader)].answered.load(std::memory_order_relaxed) !=
+               asked_.load(std::memory_order_relaxed);
 }
 
 void SegmentLog::note_needed(ReaderId reader, Seq from) {

@@ -27,12 +27,12 @@
 
 /// The log on local segments, kept on disk or not (LogMode).
 ///
-/// The newest blocks are in memory (`memory_bytes`); all blocks are written to segment files by
-/// `write_step`, and leave memory only once stored: written, and with `disk` synced. What left
-/// memory is read back by `read_step`. The steps are called by LogThreads and the housekeeper, or
-/// by the simulator in an order of its own.
-/// Ownership: refers to the FileSystem, the Clock and all Wakers, which outlive it.
-/// Threads:   `write_step` and `close_step` from one thread at a time, `expire_step` and
+/// The newest blocks are in memory (`memory_bytes`); blocks are written to segment files by
+/// `write_step`, and leave memory only once stored (written, and with `disk` synced) or, with
+/// `memory`, needed by nobody. What left memory is read back by `read_step`. The steps are called
+/// by LogThreads and the housekeeper, or by the simulator in an order of its own. Ownership: refers
+/// to the FileSystem, the Clock and all Wakers, which outlive it. Threads:   `write_step` and
+/// `close_step` from one thread at a time, `expire_step` and
 ///            `seal_step` from one; everything else from any. Wakers are called outside locks.
 /// Keeping:   memory: what no reader needs (note_needed) leaves memory without having been written,
 ///            as soon as an eighth of memory_bytes holds what is newer; while a reader is behind,

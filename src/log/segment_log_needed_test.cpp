@@ -147,6 +147,20 @@ TEST(SegmentLogNeeded, WhoeverHasNotSaidWhatItNeedsNeedsAll) {
     ASSERT_NO_FATAL_FAILURE(rig.catch_up(rig.reading[1]));
 }
 
+TEST(SegmentLogNeeded, AFullLogIsRoomyAgainOnceItsReaderHasCaughtUp) {
+    Rig rig{1};
+    Reading& reader = rig.reading[0];
+    rig.log.note_needed(reader.id, reader.at);
+    while (!rig.log.is_full()) {  // The writer does not come.
+        rig.append();
+        rig.tell(reader);
+        ASSERT_LT(rig.appended, 5'000u);
+    }
+    ASSERT_NO_FATAL_FAILURE(rig.catch_up(reader));
+    rig.tell(reader);  // Nothing was appended that would ask for it.
+    EXPECT_FALSE(rig.log.is_full());
+}
+
 TEST(SegmentLogNeeded, AnEraseEndsThoughNobodyIsBehind) {
     Rig rig{1};
     for (int i = 0; i < 500; ++i) {

@@ -8,22 +8,17 @@ Method: `firehose serve` in a network namespace of its own with a second interfa
         address; clients by hand. Making the namespace needs root: without it nothing is run, which is no success.
 """
 import os
-import pathlib
-import re
-import shutil
-import signal
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 from certificates import Authority
+from listening_bus import PATIENCE_S, ListeningBus, OnOneBus
 
 FIREHOSE = sys.argv[1]
-PATIENCE_S = 20
 CONNACK = b"\x20\x02\x00\x00"
 TOLD = b"\x20\x02\x00\x03"  # 3.1.1's word for 0x97.
 
@@ -38,14 +33,13 @@ def connect(client_id="x", level=4):
     return b"\x10" + bytes([len(body)]) + body
 
 
-class Bus:
+class Bus(ListeningBus):
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="firehose-listeners-"))
+        super().__init__("firehose-listeners-")
         authority = Authority(self.folder, "ours")
         self.ca = authority.cert
         cert, key = authority.issue("server", ("localhost", "127.0.0.1"))
         here = 'host = "127.0.0.1"\nport = 0\n'
-        self.path = self.folder / "few.sock"
         listeners = {
             "plain": here,
             "tls": here + f'cert_file = "{cert}"\nkey_file = "{key}"\n',
@@ -61,26 +55,10 @@ class Bus:
             "other": 'host = "127.0.0.1"\nport = 0\ninterface = "other0"\n',
             "pages": here + 'speaks = "http"\norigins = ["https://good.example"]\n',
         }
-        text = (f'data = "{self.folder}/var"\nnet.trusted_proxies = ["127.0.0.1"]\nnet.proxy_header_timeout = "1 s"\n'
+        text = ('net.trusted_proxies = ["127.0.0.1"]\nnet.proxy_header_timeout = "1 s"\n'
                 'tls.handshake_timeout = "1 s"\nlimits.exempt = []\nlimits.connect_timeout = "1 s"\n'
                 'limits.address.connections_max = 2\nlisten.mqtt = []\nlisten.http = ["127.0.0.1:0"]\n')
-        for name, lines in listeners.items():
-            text += f'[[listener]]\nname = "{name}"\n{lines}'
-        config = self.folder / "firehose.toml"
-        config.write_text(text)
-        self.errors = open(self.folder / "errors", "w+")
-        self.process = subprocess.Popen([FIREHOSE, "serve", "-c", config], stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True)
-        for line in self.process.stdout:
-            if line.startswith("ready "):
-                addresses = dict(word.split("=") for word in line.split()[1:])
-                self.ports = {name: int(addresses[name].rsplit(":", 1)[1]) for name in listeners}
-                self.http = int(addresses["http"].split(",")[0].rsplit(":", 1)[1])
-                return
-        raise RuntimeError("the bus did not start: " + self.said())
-
-    def said(self):
-        return (self.folder / "errors").read_text()
+        self.start(FIREHOSE, text, listeners)
 
     def counter(self, name):
         page = subprocess.run([FIREHOSE, "metrics", "--data", self.folder / "var"], capture_output=True, text=True,
@@ -90,26 +68,9 @@ class Bus:
     def limit(self, name):
         return self.counter(f'firehose_limit_reached_total{{limit="{name}"}}')
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(PATIENCE_S)
-        self.process.stdout.close()
-        self.errors.close()
-        said = self.said()
-        shutil.rmtree(self.folder)
-        return code, said
 
-
-class Listeners(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.bus = Bus()
-
-    @classmethod
-    def tearDownClass(cls):
-        code, said = cls.bus.stop()
-        assert code == 0, f"exit status {code}: {said}"
-        assert "Sanitizer" not in said and "runtime error" not in said, said
+class Listeners(OnOneBus):
+    make_bus = Bus
 
     def open(self, port, source="127.0.0.1", to="127.0.0.1"):
         made = socket.create_connection((to, port), PATIENCE_S, (source, 0) if ":" not in to else None)

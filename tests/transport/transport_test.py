@@ -8,7 +8,6 @@ Goal:   TLS with its certificates, WebSocket over TLS, HTTPS, a Unix socket, the
 Method: one `firehose serve` with a listener of each kind on free loopback ports; certificates made
         with the openssl command; mosquitto's clients, paho, curl, and raw sockets.
 """
-import pathlib
 import re
 import shutil
 import signal
@@ -17,7 +16,6 @@ import ssl
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
@@ -25,9 +23,9 @@ import unittest
 import paho.mqtt.client as mqtt
 
 from certificates import Authority
+from listening_bus import PATIENCE_S, ListeningBus, OnOneBus
 
 FIREHOSE = sys.argv[1]
-PATIENCE_S = 20
 CONNECT = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01x"
 CONNACK = b"\x20\x02\x00\x00"
 UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -35,9 +33,9 @@ UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: we
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"  # Of a PROXY header of version 2.
 
 
-class Bus:
+class Bus(ListeningBus):
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="firehose-transport-"))
+        super().__init__("firehose-transport-")
         self.ours = Authority(self.folder, "ours")
         self.other = Authority(self.folder, "other")
         names = ("localhost", "127.0.0.1", "::1")
@@ -66,27 +64,10 @@ class Bus:
             "proxy-tls": tls + 'proxy_protocol = "v2"\n',
             "proxy-any": plain + 'proxy_protocol = "any"\nspeaks = "any"\n',
         }
-        text = (f'data = "{self.folder}/var"\nauth.acl_file = "{self.folder}/acl"\nlogging.level = "debug"\n'
+        text = (f'auth.acl_file = "{self.folder}/acl"\nlogging.level = "debug"\n'
                 'net.trusted_proxies = ["127.0.0.1"]\nnet.proxy_header_timeout = "1 s"\n'
                 'tls.handshake_timeout = "1 s"\nlisten.http = ["127.0.0.1:0"]\n')
-        for name, lines in listeners.items():
-            text += f'[[listener]]\nname = "{name}"\n{lines}'
-        config = self.folder / "firehose.toml"
-        config.write_text(text)
-        self.errors = open(self.folder / "errors", "w")
-        self.process = subprocess.Popen([FIREHOSE, "serve", "-c", config], stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True)
-        for line in self.process.stdout:
-            if line.startswith("ready "):
-                addresses = dict(word.split("=") for word in line.split()[1:])
-                self.ports = {name: int(address.rsplit(":", 1)[1]) for name, address in addresses.items()
-                              if name in listeners and name != "unix"}
-                self.http = int(addresses["http"].split(",")[0].rsplit(":", 1)[1])
-                return
-        raise RuntimeError("the bus did not start: " + self.said())
-
-    def said(self):
-        return (self.folder / "errors").read_text()
+        self.start(FIREHOSE, text, listeners)
 
     def awaits(self, pattern, times=1):
         deadline = time.monotonic() + PATIENCE_S
@@ -94,26 +75,9 @@ class Bus:
             assert time.monotonic() < deadline, f"no {pattern} in: {self.said()[-2000:]}"
             time.sleep(0.02)
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(PATIENCE_S)
-        self.process.stdout.close()
-        self.errors.close()
-        said = self.said()
-        shutil.rmtree(self.folder)
-        return code, said
 
-
-class Transport(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.bus = Bus()
-
-    @classmethod
-    def tearDownClass(cls):
-        code, said = cls.bus.stop()
-        assert code == 0, f"exit status {code}: {said}"
-        assert "Sanitizer" not in said and "runtime error" not in said, said
+class Transport(OnOneBus):
+    make_bus = Bus
 
     def mosquitto(self, name, *flags, ca=True, payload="hello", topic="a/b"):
         command = ["mosquitto_pub", "-h", "localhost", "-p", str(self.bus.ports[name]), "-q", "1", "-t", topic, "-m", payload,
